@@ -1,0 +1,253 @@
+"""One exception tree for the broker, the clients and the servers.
+
+Data lives in attributes; the message is for people. Wire codes are elsewhere: `servers/error_map.py` gives each class its Kafka code.
+"""
+
+
+class MessageQueuesError(Exception):
+    """The root: `except MessageQueuesError` catches everything that this package raises on purpose."""
+
+
+# What a caller asked for, wrongly.
+
+
+class InvalidArgument(MessageQueuesError, ValueError):
+    """An argument is not one that could ever work; the message names it, its value and what would be right."""
+
+
+class NotFound(MessageQueuesError, LookupError):
+    """What was named does not exist."""
+
+
+class AlreadyExists(MessageQueuesError):
+    """What should be created is there already."""
+
+
+class Conflict(MessageQueuesError):
+    """The thing exists with other settings, or its state forbids the call; `differences` lists each."""
+
+    def __init__(self, message: str, differences: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.differences = differences
+
+
+class Unsupported(MessageQueuesError):
+    """A part of the interface that this version does not have."""
+
+
+class MissingDependency(MessageQueuesError, ImportError):
+    """An optional package is needed; the message gives the extra that installs it."""
+
+
+# What the world did.
+
+
+class Unreachable(MessageQueuesError, ConnectionError):
+    """No broker answered at the addresses given."""
+
+
+class TimedOut(MessageQueuesError, TimeoutError):
+    """The answer did not come in time; what was asked may or may not have happened."""
+
+
+class StorageError(MessageQueuesError):
+    """A file could not be read or written. Kafka 56 KAFKA_STORAGE_ERROR."""
+
+
+class DamagedFile(StorageError):
+    """Bytes on disk are not what was written: never served, never dropped silently."""
+
+    def __init__(self, path: str, position: int, reason: str) -> None:
+        super().__init__(f"{path} is damaged at byte {position}: {reason}")
+        self.path = path
+        self.position = position
+        self.reason = reason
+
+
+class DataDirectoryInUse(StorageError):
+    """Another server holds the lock of the data directory."""
+
+
+class NewerFormat(StorageError):
+    """The data directory was written by a later version of this program."""
+
+
+# Topics and partitions.
+
+
+class UnknownTopicOrPartition(NotFound):
+    """Kafka 3 UNKNOWN_TOPIC_OR_PARTITION."""
+
+
+class UnknownTopicId(NotFound):
+    """Kafka 100 UNKNOWN_TOPIC_ID."""
+
+
+class InvalidTopic(InvalidArgument):
+    """Kafka 17 INVALID_TOPIC_EXCEPTION."""
+
+
+class TopicAlreadyExists(AlreadyExists):
+    """Kafka 36 TOPIC_ALREADY_EXISTS."""
+
+
+class InvalidPartitions(InvalidArgument):
+    """Kafka 37 INVALID_PARTITIONS."""
+
+
+class InvalidReplicationFactor(InvalidArgument):
+    """Kafka 38 INVALID_REPLICATION_FACTOR."""
+
+
+class InvalidReplicaAssignment(InvalidArgument):
+    """Kafka 39 INVALID_REPLICA_ASSIGNMENT."""
+
+
+class InvalidConfig(InvalidArgument):
+    """Kafka 40 INVALID_CONFIG."""
+
+
+class InvalidRequest(InvalidArgument):
+    """The request contradicts itself. Kafka 42 INVALID_REQUEST."""
+
+
+class PolicyViolation(MessageQueuesError):
+    """Kafka 44 POLICY_VIOLATION."""
+
+
+class NotLeaderOrFollower(MessageQueuesError):
+    """Another node leads this partition. Kafka 6 NOT_LEADER_OR_FOLLOWER."""
+
+
+class LeaderNotAvailable(MessageQueuesError):
+    """Kafka 5 LEADER_NOT_AVAILABLE."""
+
+
+class FencedLeaderEpoch(MessageQueuesError):
+    """Kafka 74 FENCED_LEADER_EPOCH."""
+
+
+class UnknownLeaderEpoch(MessageQueuesError):
+    """Kafka 75 UNKNOWN_LEADER_EPOCH."""
+
+
+class OffsetOutOfRange(MessageQueuesError):
+    """Kafka 1 OFFSET_OUT_OF_RANGE."""
+
+
+# Produced records.
+
+
+class CorruptMessage(MessageQueuesError):
+    """A record batch whose CRC or framing is wrong. Kafka 2 CORRUPT_MESSAGE."""
+
+
+class MessageTooLarge(MessageQueuesError):
+    """Kafka 10 MESSAGE_TOO_LARGE."""
+
+
+class InvalidRecord(MessageQueuesError):
+    """Kafka 87 INVALID_RECORD; `record_errors` holds (index in the batch, message) pairs (KIP-467)."""
+
+    def __init__(self, message: str, record_errors: tuple[tuple[int, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.record_errors = record_errors
+
+
+class InvalidTimestamp(InvalidRecord):
+    """Kafka 32 INVALID_TIMESTAMP."""
+
+
+class UnsupportedForMessageFormat(MessageQueuesError):
+    """Kafka 43 UNSUPPORTED_FOR_MESSAGE_FORMAT."""
+
+
+class UnsupportedCompressionType(MessageQueuesError):
+    """Kafka 76 UNSUPPORTED_COMPRESSION_TYPE."""
+
+
+class InvalidRequiredAcks(InvalidArgument):
+    """Kafka 21 INVALID_REQUIRED_ACKS."""
+
+
+class NotEnoughReplicas(MessageQueuesError):
+    """Kafka 19 NOT_ENOUGH_REPLICAS."""
+
+
+class OutOfOrderSequence(MessageQueuesError):
+    """Kafka 45 OUT_OF_ORDER_SEQUENCE_NUMBER."""
+
+
+class DuplicateSequence(MessageQueuesError):
+    """Kafka 46 DUPLICATE_SEQUENCE_NUMBER."""
+
+
+class InvalidProducerEpoch(MessageQueuesError):
+    """Kafka 47 INVALID_PRODUCER_EPOCH."""
+
+
+class UnknownProducerId(MessageQueuesError):
+    """Kafka 59 UNKNOWN_PRODUCER_ID."""
+
+
+# Groups and their offsets.
+
+
+class NotCoordinator(MessageQueuesError):
+    """Another node coordinates this group. Kafka 16 NOT_COORDINATOR."""
+
+
+class InvalidGroupId(InvalidArgument):
+    """Kafka 24 INVALID_GROUP_ID."""
+
+
+class IllegalGeneration(MessageQueuesError):
+    """Kafka 22 ILLEGAL_GENERATION."""
+
+
+class InconsistentGroupProtocol(MessageQueuesError):
+    """Kafka 23 INCONSISTENT_GROUP_PROTOCOL."""
+
+
+class UnknownMemberId(MessageQueuesError):
+    """Kafka 25 UNKNOWN_MEMBER_ID."""
+
+
+class InvalidSessionTimeout(InvalidArgument):
+    """Kafka 26 INVALID_SESSION_TIMEOUT."""
+
+
+class RebalanceInProgress(MessageQueuesError):
+    """Kafka 27 REBALANCE_IN_PROGRESS."""
+
+
+class OffsetMetadataTooLarge(InvalidArgument):
+    """Kafka 12 OFFSET_METADATA_TOO_LARGE."""
+
+
+class NonEmptyGroup(Conflict):
+    """Kafka 68 NON_EMPTY_GROUP."""
+
+
+class GroupIdNotFound(NotFound):
+    """Kafka 69 GROUP_ID_NOT_FOUND."""
+
+
+class MemberIdRequired(MessageQueuesError):
+    """Kafka 79 MEMBER_ID_REQUIRED; the member joins again with `member_id`."""
+
+    def __init__(self, member_id: str) -> None:
+        super().__init__("the group member needs to join again with the member id that it was given")
+        self.member_id = member_id
+
+
+class GroupMaxSizeReached(MessageQueuesError):
+    """Kafka 81 GROUP_MAX_SIZE_REACHED."""
+
+
+class FencedInstanceId(MessageQueuesError):
+    """Kafka 82 FENCED_INSTANCE_ID."""
+
+
+class GroupSubscribedToTopic(Conflict):
+    """Kafka 86 GROUP_SUBSCRIBED_TO_TOPIC."""
