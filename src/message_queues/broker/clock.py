@@ -1,7 +1,8 @@
 """The only source of time in the broker, and the only deadlines.
 
 `Clock.now_ms` is wall time in milliseconds, the unit of every Kafka and AMQP time-out. `Timers` holds the deadlines; whoever drives
-the broker calls `fire_due` when `next_deadline` has come: the event loop for a `SystemClock`, the test or the HTTP control for a `ManualClock`.
+the broker calls `fire_due` when `next_deadline` has come: the event loop for a `SystemClock`,
+a test or the HTTP control for a `ManualClock`.
 """
 
 import heapq
