@@ -154,6 +154,10 @@ class InvalidRecord(MessageQueuesError):
         self.record_errors = record_errors
 
 
+class RecordListTooLarge(MessageQueuesError):
+    """Kafka 18 RECORD_LIST_TOO_LARGE."""
+
+
 class InvalidTimestamp(InvalidRecord):
     """Kafka 32 INVALID_TIMESTAMP."""
 

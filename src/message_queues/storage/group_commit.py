@@ -15,8 +15,12 @@ class Flushable(Protocol):
         """Hands what was appended to the operating system; raises StorageError, and then nothing of it remains."""
         ...
 
-    def sync(self) -> None:
-        """Makes what was flushed survive a power cut."""
+    def begin_sync(self) -> Callable[[], None]:
+        """What another thread shall run to make all that was flushed by now survive a power cut; it raises StorageError."""
+        ...
+
+    def committed(self) -> None:
+        """All that was flushed is as durable as promised: it may be shown to readers."""
         ...
 
 
@@ -24,10 +28,8 @@ Failures = Mapping[Flushable, StorageError]
 Durable = Callable[[Failures], None]
 """Called once everything added before is durable; names the targets whose writes failed, usually none."""
 
-RunInBackground = Callable[[Callable[[], None], Callable[[BaseException | None], None]], None]
-"""Runs the first on another thread, then calls the second on the event loop with the error, if any."""
-
-NO_FAILURES: Failures = {}
+RunInBackground = Callable[[Callable[[], None], Callable[[], None]], None]
+"""Runs the first, which never raises, on another thread, then calls the second on the event loop."""
 
 
 class GroupCommit:
@@ -51,11 +53,10 @@ class GroupCommit:
             self._schedule()
 
     def commit_now(self) -> None:
-        """Flushes what is there, on this thread: for a clean stop, and for tests."""
-        failures = self._flush()
+        """Flushes what is there, on this thread and without waiting for a turn: for a clean stop."""
         waiting, self._waiting = self._waiting, []
-        for durable in waiting:
-            durable(failures)
+        targets, failures = self._flush()
+        self._tell(targets, failures, waiting)
 
     def _schedule(self) -> None:
         # While a sync runs, newcomers gather; its end commits them together.
@@ -65,44 +66,51 @@ class GroupCommit:
 
     def _commit(self) -> None:
         self._is_scheduled = False
-        if self._sync_in_background is not None:
-            self._commit_and_sync(self._sync_in_background)
-            return
         waiting, self._waiting = self._waiting, []
-        failures = self._flush()
-        for durable in waiting:
-            durable(failures)
+        targets, failures = self._flush()
+        if self._sync_in_background is None:
+            self._tell(targets, failures, waiting)
+        else:
+            self._sync(self._sync_in_background, targets, failures, waiting)
 
-    def _flush(self) -> Failures:
-        dirty, self._dirty = self._dirty, set()
-        failures: dict[Flushable, StorageError] | None = None
-        for target in dirty:
+    def _flush(self) -> tuple[set[Flushable], dict[Flushable, StorageError]]:
+        targets, self._dirty = self._dirty, set()
+        failures: dict[Flushable, StorageError] = {}
+        for target in targets:
             try:
                 target.flush()
             except StorageError as error:
-                failures = failures or {}
                 failures[target] = error
-        return failures or NO_FAILURES
+        return targets, failures
 
-    def _commit_and_sync(self, sync_in_background: RunInBackground) -> None:
-        targets = tuple(self._dirty)
-        waiting, self._waiting = self._waiting, []
-        failures = dict(self._flush())
-        flushed = [target for target in targets if target not in failures]
+    def _tell(self, targets: set[Flushable], failures: Failures, waiting: list[Durable]) -> None:
+        for target in targets:
+            if target not in failures:
+                target.committed()
+        for durable in waiting:
+            durable(failures)
 
-        def sync() -> None:
-            for target in flushed:
+    def _sync(
+        self,
+        run_in_background: RunInBackground,
+        targets: set[Flushable],
+        failures: dict[Flushable, StorageError],
+        waiting: list[Durable],
+    ) -> None:
+        syncs = [(target, target.begin_sync()) for target in targets if target not in failures]
+
+        def sync_all() -> None:
+            for target, sync in syncs:
                 try:
-                    target.sync()
+                    sync()
                 except StorageError as error:
                     failures[target] = error
 
-        def synced(error: BaseException | None) -> None:
+        def synced() -> None:
             self._is_syncing = False
-            for durable in waiting:
-                durable(failures)
+            self._tell(targets, failures, waiting)
             if self._is_scheduled:
                 self._call_soon(self._commit)
 
         self._is_syncing = True
-        sync_in_background(sync, synced)
+        run_in_background(sync_all, synced)
