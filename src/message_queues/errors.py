@@ -255,3 +255,32 @@ class FencedInstanceId(MessageQueuesError):
 
 class GroupSubscribedToTopic(Conflict):
     """Kafka 86 GROUP_SUBSCRIBED_TO_TOPIC."""
+
+
+# Bytes on a connection.
+
+
+class ProtocolError(MessageQueuesError):
+    """The peer broke the rules of its protocol; the connection cannot go on."""
+
+
+class MalformedMessage(ProtocolError):
+    """Bytes that are no message: `reason` says why, `position` is the byte where it showed. Kafka closes the connection."""
+
+    def __init__(self, reason: str, position: int) -> None:
+        super().__init__(f"{reason}, at byte {position}")
+        self.reason = reason
+        self.position = position
+
+
+class FrameTooLarge(ProtocolError):
+    """A frame announces a size that is negative or beyond the limit. Kafka closes the connection."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"a frame of {size} bytes is announced; 0 to {limit} are accepted")
+        self.size = size
+        self.limit = limit
+
+
+class UnsupportedVersion(MessageQueuesError):
+    """The version of a message lacks what is asked of it, or there is no such version. Kafka 35 UNSUPPORTED_VERSION."""
