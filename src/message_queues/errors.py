@@ -15,6 +15,14 @@ class InvalidArgument(MessageQueuesError, ValueError):
     """An argument is not one that could ever work; the message names it, its value and what would be right."""
 
 
+class AmbiguousName(InvalidArgument):
+    """A name stands for several things; `candidates` lists each, and naming the cluster chooses one."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.candidates = candidates
+
+
 class NotFound(MessageQueuesError, LookupError):
     """What was named does not exist."""
 
@@ -48,6 +56,47 @@ class Unreachable(MessageQueuesError, ConnectionError):
 
 class TimedOut(MessageQueuesError, TimeoutError):
     """The answer did not come in time; what was asked may or may not have happened."""
+
+
+class Closed(MessageQueuesError):
+    """The publisher, consumer or program object was closed and takes no more calls."""
+
+
+class KafkaError(MessageQueuesError):
+    """A Kafka broker or client failure that has no class of its own; `code` and `name` are Kafka's."""
+
+    def __init__(self, message: str, code: int = -1, name: str = "UNKNOWN") -> None:
+        super().__init__(message)
+        self.code = code
+        self.name = name
+
+
+class NotAuthorized(MessageQueuesError):
+    """The broker refused who asks, or what was asked. Kafka 29, 30, 31 and 58."""
+
+
+class MessagesLost(MessageQueuesError):
+    """Messages that were taken for publishing did not reach the broker: `count` of them.
+
+    `reasons` says why, each with how many; `deliveries` holds the first failed ones.
+    """
+
+    def __init__(self, message: str, count: int, reasons: tuple[str, ...] = (), deliveries: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.count = count
+        self.reasons = reasons
+        self.deliveries = deliveries
+
+
+class HandlerFailed(MessageQueuesError):
+    """The program's handler raised; `message` is what it was given, `__cause__` what it raised.
+
+    The message counts as unfinished: its group gets it again.
+    """
+
+    def __init__(self, text: str, message: object) -> None:
+        super().__init__(text)
+        self.message = message
 
 
 class StorageError(MessageQueuesError):
