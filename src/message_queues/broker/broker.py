@@ -1,0 +1,223 @@
+"""The broker: opens the storage, replays the journal, and owns what everything below shares.
+
+Durable metadata changes in one way (invariant 2): a `decide_…` returns events, `commit` journals and applies them in one breath, and who
+answers a client awaits `synced` first. Replay is the same `apply`.
+"""
+
+import asyncio
+import base64
+import logging
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from message_queues.broker.clock import Clock, SystemClock, Timers
+from message_queues.broker.cluster.nodes import Node, Nodes
+from message_queues.broker.configs.broker_configs import BrokerConfig
+from message_queues.broker.coordination.coordinator import GroupCoordinator
+from message_queues.broker.event import Event
+from message_queues.broker.events import (
+    BrokerConfigsAltered,
+    ClusterCreated,
+    GroupConfigsAltered,
+    PartitionsAdded,
+    ProducerIdsReserved,
+    TopicConfigsAltered,
+    TopicCreated,
+    TopicDeleted,
+    decode_event,
+    encode_event,
+)
+from message_queues.broker.logs.partition import LogHome
+from message_queues.broker.producer_ids import ProducerIds
+from message_queues.broker.retention import RetentionSweep
+from message_queues.broker.topics import Topics, TopicSpec
+from message_queues.errors import StorageError
+from message_queues.storage.data_directory import DataDirectory
+from message_queues.storage.filesystem import DiskFileSystem
+from message_queues.storage.group_commit import Failures, GroupCommit, RunInBackground
+from message_queues.storage.journal import Journal
+from message_queues.storage.open_files import OpenFiles
+
+logger = logging.getLogger(__name__)
+
+EVENTS_PER_SNAPSHOT = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    node_ids: tuple[int, ...] = (0,)
+    config: Mapping[str, str] = field(default_factory=dict)
+    """Kafka's broker configurations by their names."""
+    fsync: bool = False
+    max_open_files: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How the broker reaches the event loop that drives it."""
+
+    call_soon: Callable[[Callable[[], None]], object]
+    run_in_background: RunInBackground
+
+
+class Broker:
+    def __init__(self, data: DataDirectory, settings: BrokerSettings, clock: Clock, turn: Turn) -> None:
+        self.clock = clock
+        self.timers = Timers(clock)
+        self.patience = Timers(SystemClock())
+        """Deadlines of long polls: a client's patience is real time even where the broker's clock is set by hand."""
+        self.config = BrokerConfig(settings.config)
+        self.nodes = Nodes(Node(node_id) for node_id in settings.node_ids)
+        self.cluster_id = ""
+        self.group_commit = GroupCommit(turn.call_soon, turn.run_in_background if settings.fsync else None)
+        self._data = data
+        self._turn = turn
+        self._journal = Journal(str(data.journal), full_sync=settings.fsync)
+        self._files = DiskFileSystem()
+        home = LogHome(OpenFiles(self._files, settings.max_open_files), turn.run_in_background)
+        self._open_files = home.open_files
+        self.topics = Topics(self.nodes, self.config, home, str(data.topics))
+        self.producer_ids = ProducerIds(self.commit)
+        self.groups = GroupCoordinator(self.timers, self.config, self.nodes, self.topics, self.commit)
+        self.group_configs: dict[str, dict[str, str]] = {}
+        self._apply: dict[type[Event], Callable[..., object]] = {
+            ClusterCreated: self._apply_cluster_created,
+            TopicCreated: self.topics.apply_created,
+            PartitionsAdded: self.topics.apply_partitions_added,
+            TopicConfigsAltered: self.topics.apply_configs_altered,
+            TopicDeleted: self._apply_topic_deleted,
+            BrokerConfigsAltered: self._apply_broker_configs_altered,
+            GroupConfigsAltered: self._apply_group_configs_altered,
+            ProducerIdsReserved: self.producer_ids.apply_reserved,
+        }
+        self._retention = RetentionSweep(self.timers, self.config, self.topics.partitions)
+
+    # Opening and closing
+
+    def open(self) -> None:
+        """Replays the journal; raises DamagedFile or NewerFormat. Logs are opened at their first use."""
+        for _, _, body in self._journal.replay():
+            self.apply(decode_event(body))
+        self.producer_ids.replayed()
+        if not self.cluster_id:
+            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+            self.commit([ClusterCreated(cluster_id=cluster_id)])
+            self.group_commit.commit_now()
+        self._remove_leftovers()
+        self.groups.loaded()
+        self._retention.start()
+
+    def close(self) -> None:
+        """Everything that was acknowledged is flushed; the next start finds checkpoints and a short journal."""
+        self.group_commit.commit_now()
+        for partition in self.topics.partitions():
+            partition.close()
+        self._journal.snapshot([encode_event(event) for event in self.state_events()], self.clock.now_ms())
+        self._journal.close()
+        self._open_files.close()
+        self._data.close()
+
+    def _remove_leftovers(self) -> None:
+        # A topic's files go after its deletion is durable: a crash between the two leaves them.
+        known = {topic_id.hex() for topic_id in self.topics.by_id}
+        for directory in self._data.topics.iterdir():
+            if directory.name not in known:
+                self._files.remove_tree(str(directory))
+
+    # Durable facts
+
+    def commit(self, events: Sequence[Event]) -> None:
+        """Journals the events and makes them true; they are durable once `synced` has returned."""
+        self._journal.append([encode_event(event) for event in events], self.clock.now_ms())
+        for event in events:
+            self.apply(event)
+        self.group_commit.add(self._journal)
+        if self._journal.events_since_snapshot > EVENTS_PER_SNAPSHOT:
+            self._journal.snapshot([encode_event(event) for event in self.state_events()], self.clock.now_ms())
+
+    def apply(self, event: Event) -> None:
+        apply = self._apply.get(type(event))
+        if apply is None:
+            self.groups.apply(event)
+        else:
+            apply(event)
+
+    async def synced(self) -> None:
+        """Returns once everything committed before is durable; raises StorageError when it could not be written."""
+        future: asyncio.Future[Failures] = asyncio.get_running_loop().create_future()
+        self.group_commit.when_durable(lambda failures: None if future.done() else future.set_result(failures))
+        failures = await future
+        failure = failures.get(self._journal)
+        if failure is not None:
+            raise failure
+
+    def state_events(self) -> Iterator[Event]:
+        """The shortest history that ends in the present: what the journal becomes at a snapshot."""
+        yield ClusterCreated(cluster_id=self.cluster_id)
+        yield from self.topics.state_events()
+        for node_id, configs in self.config.dynamic_overrides():
+            yield BrokerConfigsAltered(node_id=node_id, changes=dict(configs))
+        for group_id, group_configs in self.group_configs.items():
+            yield GroupConfigsAltered(group_id=group_id, changes=dict(group_configs))
+        yield from self.producer_ids.state_events()
+        yield from self.groups.state_events()
+
+    def _apply_cluster_created(self, event: ClusterCreated) -> None:
+        self.cluster_id = event.cluster_id
+
+    def _apply_topic_deleted(self, event: TopicDeleted) -> None:
+        topic = self.topics.apply_deleted(event)
+        self.groups.topic_deleted(topic.name)
+
+    def _apply_broker_configs_altered(self, event: BrokerConfigsAltered) -> None:
+        self.config.apply_dynamic(event.node_id, event.changes)
+        self.topics.broker_config_changed()
+
+    def _apply_group_configs_altered(self, event: GroupConfigsAltered) -> None:
+        configs = self.group_configs.setdefault(event.group_id, {})
+        for name, value in event.changes.items():
+            if value is None:
+                configs.pop(name, None)
+            else:
+                configs[name] = value
+        if not configs:
+            del self.group_configs[event.group_id]
+
+    # Topics
+
+    async def create_topic(self, spec: TopicSpec) -> None:
+        self.commit([self.topics.decide_create(spec)])
+        await self.synced()
+
+    async def add_partitions(self, name: str, count: int, assignments: Sequence[Sequence[int]] | None) -> None:
+        self.commit([self.topics.decide_add_partitions(name, count, assignments)])
+        await self.synced()
+
+    async def alter_topic_configs(self, name: str, changes: Mapping[str, str | None]) -> None:
+        self.commit([self.topics.decide_alter_configs(name, changes)])
+        await self.synced()
+
+    async def alter_broker_configs(self, node_id: int | None, changes: Mapping[str, str | None]) -> None:
+        self.commit([BrokerConfigsAltered(node_id=node_id, changes=dict(changes))])
+        await self.synced()
+
+    async def alter_group_configs(self, group_id: str, changes: Mapping[str, str | None]) -> None:
+        self.commit([GroupConfigsAltered(group_id=group_id, changes=dict(changes))])
+        await self.synced()
+
+    async def delete_topic(self, topic_id: bytes) -> None:
+        topic = self.topics.with_id(topic_id)
+        directory = self.topics.directory_of(topic_id)
+        self.commit([TopicDeleted(topic_id=topic_id)])
+        await self.synced()
+        self._open_files.forget(directory)
+        self._turn.run_in_background(lambda: self._remove_tree(directory), lambda: None)
+        logger.info("topic deleted", extra={"topic": topic.name})
+
+    def _remove_tree(self, directory: str) -> None:
+        try:
+            self._files.remove_tree(directory)
+        except (OSError, StorageError) as error:
+            # The next start removes what is left.
+            logger.warning("files of a deleted topic remain", extra={"directory": directory, "error": str(error)})
