@@ -1,0 +1,1 @@
+"""Kafka's wire protocol as bytes and meaning: no I/O, no clock, no broker."""
