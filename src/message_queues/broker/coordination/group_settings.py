@@ -21,3 +21,5 @@ class GroupSettings:
     """offsets.retention.minutes"""
     offsets_retention_check_interval_ms: int = 600_000
     """offsets.retention.check.interval.ms"""
+    offsets_partitions: int = 50
+    """offsets.topic.num.partitions: what group ids are hashed to; each partition's leader coordinates its groups."""

@@ -7,9 +7,6 @@ Here the partitions are led by the nodes in turn.
 from collections.abc import Sequence
 from functools import lru_cache
 
-OFFSETS_PARTITIONS = 50
-"""offsets.topic.num.partitions and transaction.state.log.num.partitions by default."""
-
 
 @lru_cache(maxsize=16_384)
 def java_hash_code(text: str) -> int:
@@ -25,11 +22,11 @@ def java_hash_code(text: str) -> int:
     return code - 0x1_0000_0000 if code & 0x8000_0000 else code
 
 
-def coordinator_partition(key: str, partitions: int = OFFSETS_PARTITIONS) -> int:
+def coordinator_partition(key: str, partitions: int) -> int:
     code = java_hash_code(key)
     # Kafka's Utils.abs: the smallest int has no positive, and counts as 0.
     return 0 if code == -0x8000_0000 else abs(code) % partitions
 
 
-def coordinator_node(key: str, node_ids: Sequence[int], partitions: int = OFFSETS_PARTITIONS) -> int:
+def coordinator_node(key: str, node_ids: Sequence[int], partitions: int) -> int:
     return node_ids[coordinator_partition(key, partitions) % len(node_ids)]

@@ -1,10 +1,10 @@
 """The coordinator of all groups: joins, syncs, heartbeats, leaves, offsets.
 
-After Kafka 4.3's group coordinator, for the classic protocol. Every simulated node has the same `Groups`; which node may speak of
-a group is decided by `placement.py` and checked by the servers.
+After Kafka 4.3's group coordinator, for the classic protocol. There is one for all simulated nodes; each group belongs to one of them,
+and only that one may answer for it (`check_coordinator`).
 
 What must outlive a restart goes through `commit`: it journals the events and hands each back to `apply`. Replaying the journal calls the
-same `apply`; `start` then begins the sessions. The rest (who has rejoined, parked requests, deadlines) is rebuilt by the clients.
+same `apply`; `loaded` then begins the sessions. The rest (who has rejoined, parked requests, deadlines) is rebuilt by the clients.
 """
 
 import logging
@@ -32,7 +32,9 @@ from message_queues.broker.coordination.events import (
 )
 from message_queues.broker.coordination.group_settings import GroupSettings
 from message_queues.broker.coordination.offsets import Offsets
+from message_queues.broker.coordination.placement import coordinator_node
 from message_queues.broker.coordination.rebalance import Rebalance
+from message_queues.broker.event import Event
 from message_queues.errors import (
     GroupIdNotFound,
     GroupMaxSizeReached,
@@ -94,19 +96,21 @@ class Leaver(NamedTuple):
     reason: str = "not provided"
 
 
-class Groups:
+class GroupCoordinator:
     def __init__(
         self,
         timers: Timers,
         settings: GroupSettings,
-        commit: Callable[[Sequence[CoordinationEvent]], None],
+        node_ids: Sequence[int],
         partition_count: Callable[[str], int | None],
+        commit: Callable[[Sequence[CoordinationEvent]], None],
         new_uuid: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         """`partition_count` is None for a topic that does not exist."""
         self.settings = settings
         """Assign another value when the configuration changes; it counts from the next use."""
         self._timers = timers
+        self._node_ids = node_ids
         self._commit = commit
         self._new_uuid = new_uuid
         self._groups: dict[str, ClassicGroup] = {}
@@ -121,6 +125,14 @@ class Groups:
 
     def __iter__(self) -> Iterator[ClassicGroup]:
         return iter(self._groups.values())
+
+    def coordinator_of(self, key: str) -> int:
+        """The node that coordinates this group or transactional id."""
+        return coordinator_node(key, self._node_ids, self.settings.offsets_partitions)
+
+    def check_coordinator(self, group_id: str, node_id: int) -> None:
+        if len(self._node_ids) > 1 and self.coordinator_of(group_id) != node_id:
+            raise NotCoordinator(f"node {self.coordinator_of(group_id)} coordinates group {group_id}, not node {node_id}")
 
     # JoinGroup.
 
@@ -316,7 +328,7 @@ class Groups:
 
     # Life of the coordinator.
 
-    def start(self) -> None:
+    def loaded(self) -> None:
         """After the replay: members have a whole session to be heard again, and the retention of offsets begins."""
         for group in tuple(self._groups.values()):
             self._rebalance.start(group)
@@ -355,7 +367,7 @@ class Groups:
 
     # What the journal says.
 
-    def apply(self, event: CoordinationEvent) -> None:
+    def apply(self, event: Event) -> None:
         match event:
             case OffsetsCommitted():
                 if event.group_id not in self._groups:
@@ -373,6 +385,8 @@ class Groups:
                 if group is not None:
                     self._rebalance.stop(group)
                     group.move_to(GroupState.DEAD, self._timers.clock.now_ms())
+            case _:
+                raise TypeError(f"{type(event).__name__} is no event of groups")
 
     def topic_deleted(self, topic: str) -> None:
         """Part of applying a topic's deletion."""
