@@ -19,7 +19,7 @@ from benchmarks.kafka_requests import ClusterView, ask_metadata
 
 PROBE_INTERVAL_S = 0.004
 START_TIMEOUT_S = 120
-STOP_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 180
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
