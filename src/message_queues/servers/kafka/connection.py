@@ -1,0 +1,235 @@
+"""One Kafka client's connection: bytes in, requests handled in order, replies out in the same order.
+
+Requests may wait (a long poll, a commit, a rebalance) while later ones of the same connection are handled already; their replies leave in
+the order of the requests, as the protocol demands. Produce and Fetch go the short way; all others through the codec and a handler.
+What a client may pile up is bounded: a frame's size, the replies it has not had yet, and the bytes it has not read.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from inspect import isawaitable
+
+from message_queues.broker.broker import Broker
+from message_queues.errors import MessageQueuesError
+from message_queues.protocols.kafka.api_keys import APIS, Api, ApiKey
+from message_queues.protocols.kafka.codec import decode
+from message_queues.protocols.kafka.frame import FrameSplitter, response_frame
+from message_queues.protocols.kafka.header import RequestHeader, parse_request_header
+from message_queues.protocols.kafka.message import Message
+from message_queues.servers.kafka import api_versions, fetch, produce
+from message_queues.servers.kafka.context import Endpoint, RequestContext
+from message_queues.servers.kafka.fetch_sessions import FetchSessions
+from message_queues.servers.kafka.handlers import HANDLERS
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    max_request_bytes: int = 100 * 1024 * 1024
+    """Kafka's socket.request.max.bytes."""
+    max_in_flight: int = 256
+    """Replies that one connection may wait for; beyond it nothing more is read from it."""
+    max_connections: int = 10_000
+
+
+class KafkaNode:
+    """What the connections of one listener share."""
+
+    def __init__(self, broker: Broker, node_id: int, limits: Limits) -> None:
+        self.broker = broker
+        self.node_id = node_id
+        self.limits = limits
+        self.fetch_sessions = FetchSessions(broker.clock, broker.config.int("max.incremental.fetch.session.cache.slots"))
+        self.connections: set[KafkaConnection] = set()
+        self.ports: dict[int, int] = {}
+        """The port of every node of the cluster."""
+
+    def endpoints(self, host: str) -> tuple[Endpoint, ...]:
+        return tuple(Endpoint(node_id, host, port, self.broker.nodes.by_id[node_id].rack) for node_id, port in self.ports.items())
+
+
+class Reply:
+    """A place in the order of replies; `pieces` is None until it is known, and empty when there is nothing to say (acks=0)."""
+
+    __slots__ = ("pieces",)
+
+    def __init__(self) -> None:
+        self.pieces: Iterable[bytes] | None = None
+
+
+class KafkaConnection(asyncio.Protocol):
+    def __init__(self, node: KafkaNode) -> None:
+        self.node = node
+        self.broker = node.broker
+        self.parked: set[Callable[[], object]] = set()
+        """What to call when the client goes away while it waits."""
+        self._splitter = FrameSplitter(node.limits.max_request_bytes)
+        self._backlog: deque[bytes] = deque()
+        self._replies: deque[Reply] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_writable = True
+        self._is_reading = True
+        self._is_closed = False
+        self._client_host = ""
+        self._client_id: str | None = None
+        self.endpoints: tuple[Endpoint, ...] = ()
+
+    # The transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self._client_host = peer[0] if isinstance(peer, tuple) else ""
+        dialled = transport.get_extra_info("sockname")
+        self.endpoints = self.node.endpoints(dialled[0])
+        if len(self.node.connections) >= self.node.limits.max_connections:
+            self._give_up(f"more than {self.node.limits.max_connections} connections", None)
+            return
+        self.node.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_closed = True
+        self.node.connections.discard(self)
+        self._backlog.clear()
+        for cancel in tuple(self.parked):
+            cancel()
+        self.parked.clear()
+        for task in self._tasks:
+            task.cancel()
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        self._work()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._backlog.extend(self._splitter.receive_data(data))
+        except MessageQueuesError as error:
+            self._give_up(str(error), None)
+            return
+        self._work()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def _work(self) -> None:
+        backlog = self._backlog
+        limit = self.node.limits.max_in_flight
+        while backlog and self._is_writable and len(self._replies) < limit:
+            self._handle(backlog.popleft())
+        if self._is_closed:
+            return
+        if backlog:
+            if self._is_reading:
+                self._is_reading = False
+                self._transport.pause_reading()
+        elif not self._is_reading:
+            self._is_reading = True
+            self._transport.resume_reading()
+
+    def _give_up(self, reason: str, header: RequestHeader | None) -> None:
+        """The peer's mistake: one line in the log, and the connection is closed."""
+        api = APIS.get(header.api_key) if header is not None else None
+        logger.warning(
+            "connection closed",
+            extra={
+                "reason": reason,
+                "client": self._client_host,
+                "client_id": self._client_id,
+                "api": api.name if api is not None else header.api_key if header is not None else None,
+                "version": header.api_version if header is not None else None,
+            },
+        )
+        self._is_closed = True
+        self._backlog.clear()
+        self._transport.close()
+
+    # Requests
+
+    def _handle(self, frame: bytes) -> None:
+        header: RequestHeader | None = None
+        try:
+            header = parse_request_header(frame)
+            self._client_id = header.client_id
+            api = APIS.get(header.api_key)
+            if api is None:
+                self._give_up("this API is not supported", header)
+            elif not api.supports(header.api_version):
+                self._unsupported_version(api, header)
+            elif header.api_key == ApiKey.PRODUCE:
+                produce.handle(self, header, frame)
+            elif header.api_key == ApiKey.FETCH:
+                fetch.handle(self, header, frame)
+            else:
+                self._dispatch(api, header, frame)
+        except MessageQueuesError as error:
+            self._give_up(str(error), header)
+        except Exception:
+            logger.exception("request failed", extra={"client": self._client_host, "client_id": self._client_id, "request": header})
+            self._give_up("the server has failed to answer this request", header)
+
+    def _unsupported_version(self, api: Api, header: RequestHeader) -> None:
+        if api.key != ApiKey.API_VERSIONS:
+            self._give_up("this version is not supported", header)
+            return
+        # KIP-511: answered in version 0, so that a client of any age can read which versions there are.
+        self.finish(self.begin_reply(), (response_frame(api.key, 0, header.correlation_id, api_versions.unsupported_version()),))
+
+    def _dispatch(self, api: Api, header: RequestHeader, frame: bytes) -> None:
+        request = decode(api.request, header.api_version, frame, header.body_position)
+        context = RequestContext(
+            self.broker, self.node.node_id, header.api_version, header.client_id, self._client_host, self.endpoints
+        )
+        reply = self.begin_reply()
+        answer = HANDLERS[api.key](context, request)
+        if isawaitable(answer):
+            task = asyncio.ensure_future(self._answer_later(reply, header, answer))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        else:
+            assert isinstance(answer, Message)
+            self.finish(reply, (response_frame(header.api_key, header.api_version, header.correlation_id, answer),))
+
+    async def _answer_later(self, reply: Reply, header: RequestHeader, answer: Awaitable[Message]) -> None:
+        try:
+            response = await answer
+        except MessageQueuesError as error:
+            self._give_up(str(error), header)
+        except Exception:
+            logger.exception("request failed", extra={"client": self._client_host, "client_id": self._client_id, "request": header})
+            self._give_up("the server has failed to answer this request", header)
+        else:
+            self.finish(reply, (response_frame(header.api_key, header.api_version, header.correlation_id, response),))
+
+    # Replies
+
+    def begin_reply(self) -> Reply:
+        reply = Reply()
+        self._replies.append(reply)
+        return reply
+
+    def finish(self, reply: Reply, pieces: Iterable[bytes]) -> None:
+        """The reply is known; it leaves once all before it have left."""
+        reply.pieces = pieces
+        replies = self._replies
+        if replies[0] is not reply or self._is_closed:
+            return
+        write = self._transport.write
+        while replies and (pieces := replies[0].pieces) is not None:  # type: ignore[assignment]
+            replies.popleft()
+            for piece in pieces:
+                write(piece)
+        if self._backlog and self._is_writable:
+            self._work()
+
+    def refuse(self, reason: str, header: RequestHeader) -> None:
+        """For a request that takes no reply (acks=0), closing is the only way to say that it has failed."""
+        self._give_up(reason, header)
