@@ -1,6 +1,7 @@
 """Messages with random values, made from their declarations: whatever a version can carry may come, and nothing else.
 
-Values are drawn around the edges where encodings change: lengths of 0, 127 and 128, the ends of each integer, null, defaults of tagged fields.
+Values are drawn around the edges where encodings change: lengths of 0, 127 and 128, the ends of each integer, null, defaults of
+tagged fields.
 """
 
 import random

@@ -1,7 +1,7 @@
 """Our codec against two others: random messages of every API in every version come out byte for byte the same, and read back equal.
 
-Coverage: kio 0.6 and kafka-python 3.0 both know every API and version that is served, and each is asked for all of them. The documents of the
-consumer protocol are asked of both too. What an oracle cannot express is brought into its range first: kio has no instants before 1970.
+Coverage: kio 0.6 and kafka-python 3.0 both know every API and version that is served, and each is asked for all of them. The documents of
+the consumer protocol are asked of both too. What an oracle cannot express is brought into its range first: kio has no instants before 1970.
 Request and response headers are compared in `tests/protocols/kafka/test_header.py`.
 """
 
@@ -9,15 +9,17 @@ import re
 from typing import Literal
 
 import pytest
+from tests.wire import kafka_python_oracle, kio_oracle
+from tests.wire.random_messages import RandomMessages
 
 from message_queues.protocols.kafka.api_keys import APIS, Api
 from message_queues.protocols.kafka.codec import decode_prefix, encode
 from message_queues.protocols.kafka.message import Message
 from message_queues.protocols.kafka.messages import consumer_protocol
-from tests.wire import kafka_python_oracle, kio_oracle
-from tests.wire.random_messages import RandomMessages
 
-MESSAGES_PER_VERSION = 12
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # kafka-python reads its definitions in a deprecated way
+
+MESSAGES_PER_VERSION = 20
 
 Kind = Literal["request", "response"]
 

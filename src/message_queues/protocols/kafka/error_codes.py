@@ -1,7 +1,7 @@
 """Kafka's error codes, with the name, the retriable flag and the standard text of each.
 
 Spec: https://kafka.apache.org/protocol#protocol_error_codes, as of Kafka 4.3. The text is what a broker puts into an `error_message` when
-it has nothing better to say. A client repeats a request that failed with a retriable code, after it has refreshed its metadata where that helps.
+it has nothing better to say. A client repeats a request that failed with a retriable code, with fresh metadata if that helps.
 """
 
 from enum import IntEnum

@@ -15,6 +15,7 @@ from message_queues.protocols.kafka.api_keys import APIS, NOT_FLEXIBLE
 from message_queues.protocols.kafka.wire import overrun, skip_tagged_fields
 
 FIXED_BYTES = 10
+NO_TAGS = b"\0"
 
 _unpack_fixed = struct.Struct(">hhih").unpack_from
 _pack_fixed = struct.Struct(">hhih").pack
@@ -34,7 +35,7 @@ class RequestHeader(NamedTuple):
 
 
 def parse_request_header(frame: bytes) -> RequestHeader:
-    """The header of a request whose length prefix is taken off. With an API that is unknown, header 1 is assumed: the caller closes anyway."""
+    """The header of a request whose length prefix is taken off. For an unknown API, header 1 is assumed: the caller closes anyway."""
     try:
         api_key, api_version, correlation_id, length = _unpack_fixed(frame)
     except struct.error:
@@ -47,14 +48,17 @@ def parse_request_header(frame: bytes) -> RequestHeader:
             raise overrun(FIXED_BYTES, length, len(frame))
         client_id = frame[FIXED_BYTES:position].decode("utf-8", "replace")
     if api_version >= _flexible_from.get(api_key, NOT_FLEXIBLE):
-        position = skip_tagged_fields(frame, position)
+        if frame[position : position + 1] == NO_TAGS:
+            position += 1
+        else:
+            position = skip_tagged_fields(frame, position)
     return RequestHeader(api_key, api_version, correlation_id, client_id, position)
 
 
 def request_header(api_key: int, api_version: int, correlation_id: int, client_id: str | None) -> bytes:
     text = b"" if client_id is None else client_id.encode()
     fixed = _pack_fixed(api_key, api_version, correlation_id, -1 if client_id is None else len(text))
-    return fixed + text + (b"\0" if api_version >= _flexible_from[api_key] else b"")
+    return fixed + text + (NO_TAGS if api_version >= _flexible_from[api_key] else b"")
 
 
 def response_header(api_key: int, api_version: int, correlation_id: int) -> bytes:
