@@ -117,6 +117,10 @@ class DataDirectoryInUse(StorageError):
     """Another server holds the lock of the data directory."""
 
 
+class PortTaken(MessageQueuesError):
+    """An address to listen on cannot be had."""
+
+
 class NewerFormat(StorageError):
     """The data directory was written by a later version of this program."""
 

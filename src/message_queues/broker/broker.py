@@ -71,6 +71,8 @@ class Broker:
         self.nodes = Nodes(Node(node_id) for node_id in settings.node_ids)
         self.cluster_id = ""
         self.group_commit = GroupCommit(turn.call_soon, turn.run_in_background if settings.fsync else None)
+        self.data_path = str(data.path)
+        self.max_fetch_bytes = self.config.int("fetch.max.bytes")
         self._data = data
         self._turn = turn
         self._journal = Journal(str(data.journal), full_sync=settings.fsync)

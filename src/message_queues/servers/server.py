@@ -1,0 +1,118 @@
+"""The server: one broker, and a listener for every node and protocol, in one event loop.
+
+    server = Server(ServerSettings(data="…"))
+    addresses = await server.start()        # {"kafka": ["127.0.0.1:9092", …]}
+    …
+    await server.stop()
+"""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from message_queues.broker.broker import Broker, BrokerSettings, Turn
+from message_queues.broker.clock import Clock, ManualClock, SystemClock
+from message_queues.errors import PortTaken
+from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
+from message_queues.servers.timer_driver import TimerDriver
+from message_queues.settings import ServerSettings
+from message_queues.storage.data_directory import DataDirectory
+
+logger = logging.getLogger(__name__)
+
+Addresses = dict[str, list[str]]
+
+
+class Server:
+    def __init__(self, settings: ServerSettings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or (ManualClock() if settings.clock == "manual" else SystemClock())
+        self.broker: Broker
+        self._own_directory: str | None = None
+        self._background = ThreadPoolExecutor(max_workers=2, thread_name_prefix="storage")
+        self._nodes: list[KafkaNode] = []
+        self._listeners: list[asyncio.Server] = []
+        self._drivers: list[TimerDriver] = []
+
+    async def start(self) -> Addresses:
+        """Opens the data directory, replays it, listens. Raises StorageError, PortTaken; then nothing is left open."""
+        async with contextlib.AsyncExitStack() as undo:
+            undo.push_async_callback(self.stop)
+            self._open_broker()
+            addresses: Addresses = {}
+            if self.settings.serves("kafka"):
+                addresses["kafka"] = await self._listen_kafka()
+            undo.pop_all()
+        return addresses
+
+    async def stop(self) -> None:
+        """Closes listeners and connections, then the broker: what was acknowledged is on disk, and a temporary directory is gone."""
+        for listener in self._listeners:
+            listener.close()
+        for node in self._nodes:
+            for connection in tuple(node.connections):
+                connection.close()
+        for driver in self._drivers:
+            driver.stop()
+        # One turn for the connections to be lost, so that nobody answers on a closed broker.
+        await asyncio.sleep(0)
+        self._background.shutdown(wait=True)
+        if hasattr(self, "broker"):
+            self.broker.close()
+        if self._own_directory is not None:
+            shutil.rmtree(self._own_directory, ignore_errors=True)
+        self._listeners.clear()
+        self._nodes.clear()
+
+    def _open_broker(self) -> None:
+        settings = self.settings
+        if settings.data is None:
+            self._own_directory = tempfile.mkdtemp(prefix="message_queues-")
+        loop = asyncio.get_running_loop()
+
+        def run_in_background(work: Callable[[], None], done: Callable[[], None]) -> None:
+            future = loop.run_in_executor(self._background, work)
+            future.add_done_callback(lambda _: done())
+
+        data = DataDirectory(settings.data or self._own_directory or "")
+        broker_settings = BrokerSettings(
+            node_ids=settings.all_node_ids, config=settings.config, fsync=settings.fsync, max_open_files=settings.max_open_files
+        )
+        try:
+            broker = Broker(data, broker_settings, self.clock, Turn(loop.call_soon, run_in_background))
+            broker.open()
+        except BaseException:
+            data.close()
+            raise
+        self.broker = broker
+        self._drivers = [TimerDriver(broker.timers, loop), TimerDriver(broker.patience, loop)]
+
+    async def _listen_kafka(self) -> list[str]:
+        settings = self.settings
+        limits = Limits(max_request_bytes=settings.max_request_bytes, max_connections=settings.max_connections)
+        ports: dict[int, int] = {}
+        for node_id, port in zip(settings.all_node_ids, settings.all_kafka_ports, strict=True):
+            node = KafkaNode(self.broker, node_id, limits)
+            node.ports = ports
+            self._nodes.append(node)
+            listener = await self._listen(node, port)
+            self._listeners.append(listener)
+            ports[node_id] = listener.sockets[0].getsockname()[1]
+        return [f"{settings.host}:{port}" for port in ports.values()]
+
+    async def _listen(self, node: KafkaNode, port: int) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(lambda: KafkaConnection(node), self.settings.host, port, backlog=1024)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(
+                    f"port {port} on {self.settings.host} is taken by another process; "
+                    f"stop it, or give another port with --kafka-port (0 picks a free one)"
+                ) from error
+            raise PortTaken(f"cannot listen on {self.settings.host}:{port}: {error.strerror or error}") from error
