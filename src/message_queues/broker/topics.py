@@ -195,9 +195,7 @@ class Topics:
         if count == existing:
             raise InvalidPartitions(f"Topic already has {existing} partition(s).")
         if count < existing:
-            raise InvalidPartitions(
-                f"The topic {name} currently has {existing} partition(s); {count} would not be an increase."
-            )
+            raise InvalidPartitions(f"The topic {name} currently has {existing} partition(s); {count} would not be an increase.")
         additional = count - existing
         if additional > MAX_PARTITIONS_PER_REQUEST:
             raise PolicyViolation("Excessively large number of partitions per request.")

@@ -1,9 +1,9 @@
 """The server: one broker, and a listener for every node and protocol, in one event loop.
 
-    server = Server(ServerSettings(data="…"))
-    addresses = await server.start()        # {"kafka": ["127.0.0.1:9092", …]}
-    …
-    await server.stop()
+server = Server(ServerSettings(data="…"))
+addresses = await server.start()        # {"kafka": ["127.0.0.1:9092", …]}
+…
+await server.stop()
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """The directory a server lives in: one server at a time, one format, known places.
 
-    format          the version of what lies here, as a decimal number
-    lock            held with flock by the running server; holds its process id
-    journal.sqlite  metadata events
-    topics/         the logs: {topic id in hex}/{partition}/
+format          the version of what lies here, as a decimal number
+lock            held with flock by the running server; holds its process id
+journal.sqlite  metadata events
+topics/         the logs: {topic id in hex}/{partition}/
 """
 
 import contextlib

@@ -249,9 +249,7 @@ class Partition:
                     )
                 )
         if out_of_range:
-            raise InvalidTimestamp(
-                "One or more records have been rejected due to invalid timestamp", tuple(sorted(out_of_range + keyless))
-            )
+            raise InvalidTimestamp("One or more records have been rejected due to invalid timestamp", tuple(sorted(out_of_range + keyless)))
         if keyless:
             shown = ", ".join(f"RecordError(batchIndex={index}, message={message!r})" for index, message in keyless[:3])
             raise InvalidRecord(

@@ -12,9 +12,7 @@ LEGAL_SOFTWARE = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?")
 
 
 def _all_versions() -> list[ApiVersion]:
-    return [
-        ApiVersion(api_key=api.key, min_version=api.advertised_min_version, max_version=api.max_version) for api in APIS.values()
-    ]
+    return [ApiVersion(api_key=api.key, min_version=api.advertised_min_version, max_version=api.max_version) for api in APIS.values()]
 
 
 def unsupported_version() -> ApiVersionsResponse:

@@ -185,9 +185,7 @@ class KafkaConnection(asyncio.Protocol):
 
     def _dispatch(self, api: Api, header: RequestHeader, frame: bytes) -> None:
         request = decode(api.request, header.api_version, frame, header.body_position)
-        context = RequestContext(
-            self.broker, self.node.node_id, header.api_version, header.client_id, self._client_host, self.endpoints
-        )
+        context = RequestContext(self.broker, self.node.node_id, header.api_version, header.client_id, self._client_host, self.endpoints)
         reply = self.begin_reply()
         answer = HANDLERS[api.key](context, request)
         if isawaitable(answer):

@@ -1,7 +1,7 @@
 """Fetch sessions (KIP-227): a consumer tells once which partitions it reads, then only what changes; it is answered only what changed.
 
-The cache has `max.incremental.fetch.session.cache.slots`; when all are taken, the session that was used least recently gives way once it has
-been idle for two minutes (Kafka's min.incremental.fetch.session.eviction.ms), else the newcomer goes without.
+The cache has `max.incremental.fetch.session.cache.slots`; when all are taken, the session that was used least recently gives way once it
+has been idle for two minutes (Kafka's min.incremental.fetch.session.eviction.ms), else the newcomer goes without.
 """
 
 import random
@@ -48,7 +48,7 @@ class FetchSession:
             self._told.pop(key, None)
 
     def news(self, answers: list[PartitionAnswer], *, full: bool) -> list[PartitionAnswer]:
-        """Those answers that tell the client anything new. Partitions that gave records go to the end, so that the others get their turn."""
+        """Those answers that tell the client anything new. Partitions that gave records go to the end, so that all get their turn."""
         news: list[PartitionAnswer] = []
         for answer in answers:
             key = (answer.topic, answer.index)

@@ -32,17 +32,13 @@ def list_offsets(context: RequestContext, request: ListOffsetsRequest) -> ListOf
             (repeated if key in seen else seen).add(key)
     return ListOffsetsResponse(
         topics=[
-            ListOffsetsTopicResponse(
-                name=topic.name, partitions=[_one(context, topic.name, asked, repeated) for asked in topic.partitions]
-            )
+            ListOffsetsTopicResponse(name=topic.name, partitions=[_one(context, topic.name, asked, repeated) for asked in topic.partitions])
             for topic in request.topics
         ]
     )
 
 
-def _one(
-    context: RequestContext, topic: str, asked: ListOffsetsPartition, repeated: set[tuple[str, int]]
-) -> ListOffsetsPartitionResponse:
+def _one(context: RequestContext, topic: str, asked: ListOffsetsPartition, repeated: set[tuple[str, int]]) -> ListOffsetsPartitionResponse:
     index = asked.partition_index
     try:
         if (topic, index) in repeated:

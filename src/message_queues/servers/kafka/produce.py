@@ -22,7 +22,7 @@ from message_queues.errors import (
 from message_queues.protocols.kafka.api_keys import ApiKey
 from message_queues.protocols.kafka.frame import response_frame
 from message_queues.protocols.kafka.header import RequestHeader
-from message_queues.protocols.kafka.hot.produce import Appended, FIRST_WITH_TOPIC_IDS, encode_success, parse
+from message_queues.protocols.kafka.hot.produce import FIRST_WITH_TOPIC_IDS, Appended, encode_success, parse
 from message_queues.protocols.kafka.messages.produce import (
     BatchIndexAndErrorMessage,
     LeaderIdAndEpoch,
@@ -151,7 +151,9 @@ def handle(connection: KafkaConnection, header: RequestHeader, frame: bytes) -> 
                 if partition.replicas.leader != connection.node.node_id:
                     raise NotLeaderOrFollower(f"node {partition.replicas.leader} leads {partition!r}")
                 if version < FIRST_WITH_ZSTD and len(records) > COMPRESSION_ATTRIBUTE and records[COMPRESSION_ATTRIBUTE] & 7 == ZSTD:
-                    raise UnsupportedCompressionType(f"Produce requests with version {version} are not allowed to use ZStandard compression")
+                    raise UnsupportedCompressionType(
+                        f"Produce requests with version {version} are not allowed to use ZStandard compression"
+                    )
                 base_offset, append_time = partition.append(records, now_ms, in_sync=acks == -1)
             except MessageQueuesError as error:
                 production.refuse(topic, index, partition, error)

@@ -51,9 +51,7 @@ async def create_topics(context: RequestContext, request: CreateTopicsRequest) -
     return CreateTopicsResponse(topics=results)
 
 
-def _created(
-    context: RequestContext, topic: CreatableTopic, times: int, validate_only: bool, events: list[Event]
-) -> CreatableTopicResult:
+def _created(context: RequestContext, topic: CreatableTopic, times: int, validate_only: bool, events: list[Event]) -> CreatableTopicResult:
     try:
         if times > 1:
             raise InvalidRequest("Duplicate topic name.")
@@ -122,9 +120,7 @@ async def _deleted(context: RequestContext, state: DeleteTopicState, is_repeated
         topic = _doomed(context, state)
         await broker.delete_topic(topic.topic_id)
     except MessageQueuesError as error:
-        return DeletableTopicResult(
-            name=state.name, topic_id=state.topic_id, error_code=error_code(error), error_message=str(error)
-        )
+        return DeletableTopicResult(name=state.name, topic_id=state.topic_id, error_code=error_code(error), error_message=str(error))
     return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id)
 
 

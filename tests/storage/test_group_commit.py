@@ -1,0 +1,106 @@
+from collections.abc import Callable
+from functools import partial
+
+from message_queues.errors import StorageError
+from message_queues.storage.group_commit import Failures, GroupCommit
+
+
+def _note(heard: list[str], name: str, failures: Failures) -> None:
+    heard.append(name)
+
+
+class File:
+    """Counts what is done to it; fails when told to."""
+
+    def __init__(self, *, full: bool = False) -> None:
+        self.full = full
+        self.flushes = 0
+        self.syncs = 0
+        self.commits = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+        if self.full:
+            raise StorageError("no space left")
+
+    def begin_sync(self) -> Callable[[], None]:
+        def sync() -> None:
+            self.syncs += 1
+
+        return sync
+
+    def committed(self) -> None:
+        self.commits += 1
+
+
+class Loop:
+    """An event loop whose turns are taken by hand."""
+
+    def __init__(self) -> None:
+        self.soon: list[Callable[[], None]] = []
+        self.background: list[tuple[Callable[[], None], Callable[[], None]]] = []
+
+    def call_soon(self, action: Callable[[], None]) -> None:
+        self.soon.append(action)
+
+    def turn(self) -> None:
+        soon, self.soon = self.soon, []
+        for action in soon:
+            action()
+
+    def finish_background(self) -> None:
+        background, self.background = self.background, []
+        for work, done in background:
+            work()
+            done()
+
+
+def test_many_appends_of_one_turn_are_one_flush_and_all_hear_of_it_after_it() -> None:
+    loop, file, heard = Loop(), File(), list[Failures]()
+    commit = GroupCommit(loop.call_soon)
+    for _ in range(3):
+        commit.add(file)
+        commit.when_durable(heard.append)
+    assert (file.flushes, heard) == (0, [])
+    loop.turn()
+    assert (file.flushes, file.commits, file.syncs) == (1, 1, 0)
+    assert heard == [{}, {}, {}]
+
+
+def test_who_waits_is_told_which_file_failed_and_that_file_is_not_shown_to_readers() -> None:
+    loop, full, good, heard = Loop(), File(full=True), File(), list[Failures]()
+    commit = GroupCommit(loop.call_soon)
+    commit.add(full)
+    commit.add(good)
+    commit.when_durable(heard.append)
+    loop.turn()
+    assert list(heard[0]) == [full]
+    assert (full.commits, good.commits) == (0, 1)
+
+
+def test_with_sync_nobody_hears_before_the_sync_and_newcomers_share_the_next_one() -> None:
+    loop, file, heard = Loop(), File(), list[str]()
+    commit = GroupCommit(loop.call_soon, lambda work, done: loop.background.append((work, done)))
+    commit.add(file)
+    commit.when_durable(lambda _: heard.append("first"))
+    loop.turn()
+    assert (file.flushes, file.syncs, file.commits, heard) == (1, 0, 0, [])
+    for name in ("second", "third"):
+        commit.add(file)
+        commit.when_durable(partial(_note, heard, name))
+    loop.turn()
+    assert file.flushes == 1
+    loop.finish_background()
+    assert (file.syncs, heard) == (1, ["first"])
+    loop.turn()
+    loop.finish_background()
+    assert (file.flushes, file.syncs, heard) == (2, 2, ["first", "second", "third"])
+
+
+def test_a_clean_stop_commits_without_waiting_for_a_turn() -> None:
+    loop, file, heard = Loop(), File(), list[Failures]()
+    commit = GroupCommit(loop.call_soon)
+    commit.add(file)
+    commit.when_durable(heard.append)
+    commit.commit_now()
+    assert (file.flushes, heard) == (1, [{}])
