@@ -1,0 +1,664 @@
+"""The log of one partition: a directory of segments, and a checkpoint.
+
+    {base offset, 20 digits}.log         record batches, see segment.py
+    {base offset, 20 digits}.index       see index.py
+    {base offset, 20 digits}.timeindex
+    checkpoint                           see checkpoint.py; replaced as a whole
+
+The recovery point is the offset up to which a checkpoint has synced the log. A byte below it is right or the log is damaged:
+reading it raises DamagedFile, nothing is served and nothing dropped. Above it, opening takes batch after batch as long as they are
+valid, and cuts the rest off: a tail that was torn by a crash. It says so in the log of the program and in `cut`.
+
+`append` only collects; `flush` writes what was collected in one write per segment and makes it readable; `sync` makes it survive a
+power cut. A flush that fails leaves the log as it was after the one before.
+
+Segments are removed whole. The new start goes into the checkpoint first, so that a crash in between leaves files that opening removes.
+Only segments below the recovery point are removed: a caller that wants retention to be thorough makes a checkpoint before.
+"""
+
+import logging
+import posixpath
+from bisect import bisect_right
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+from zlib import crc32
+
+from message_queues.errors import CorruptMessage, DamagedFile, OffsetOutOfRange, StorageError
+from message_queues.records.batch import HEADER_BYTES, PREFIX_BYTES, BatchHeader, read_header, read_records
+from message_queues.storage.checkpoint import Checkpoint, SegmentFacts, read_checkpoint, write_checkpoint
+from message_queues.storage.filesystem import File
+from message_queues.storage.index import MAX_RELATIVE_OFFSET, OFFSET_ENTRY_BYTES
+from message_queues.storage.open_files import OpenFiles
+from message_queues.storage.segment import Segment
+
+_logger = logging.getLogger(__name__)
+
+_CHECKPOINT: Final = "checkpoint"
+_NEVER: Final = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How a log divides, indexes and forgets; names and defaults are those of Kafka's topic configurations."""
+
+    segment_bytes: int = 1024 * 1024 * 1024
+    segment_ms: int = 7 * 24 * 60 * 60 * 1000
+    segment_jitter_ms: int = 0
+    index_interval_bytes: int = 4096
+    segment_index_bytes: int = 10 * 1024 * 1024
+    retention_ms: int = -1
+    """How long the newest record of a segment is kept; -1 is for ever."""
+    retention_bytes: int = -1
+    """How many bytes of segments are kept; -1 is all."""
+    checkpoint_bytes: int = 32 * 1024 * 1024
+    """How many bytes may follow a checkpoint before the next is due: what opening after a crash reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What opening removed from the end of the log."""
+
+    path: str
+    position: int
+    size: int
+    reason: str
+
+
+class Log:
+    """Record batches by offset. Not thread-safe; one owner."""
+
+    __slots__ = (
+        "_active",
+        "_directory",
+        "_directory_is_synced",
+        "_full",
+        "_last_epoch",
+        "_open_files",
+        "_pending",
+        "_recovered",
+        "_recovery_offset",
+        "_segments",
+        "_settings",
+        "_tail_offset",
+        "_tail_position",
+        "checkpoint_state",
+        "cut",
+        "end_offset",
+        "flushed_offset",
+        "leader_epochs",
+        "start_offset",
+    )
+
+    def __init__(self, open_files: OpenFiles, directory: str, settings: LogSettings) -> None:
+        """A log without files; `open` is for everyone else."""
+        self._open_files = open_files
+        self._directory = directory
+        self._settings = settings
+        self._segments: list[Segment] = []
+        self._active: Segment | None = None
+        """The last segment, which takes the appends."""
+        self._pending: list[bytes | memoryview] = []
+        """What was appended to the active segment since the last flush."""
+        self._full: list[tuple[Segment, list[bytes | memoryview]]] | None = None
+        """Segments rolled since the last flush, and what they wait to have written. An empty list: the last flush left a torn tail."""
+        self._directory_is_synced = False
+        self._recovery_offset = 0
+        self._recovered: SegmentFacts | None = None
+        """The segment that holds the recovery point, as the checkpoint has it."""
+        self._last_epoch = -1
+        self._tail_offset = -1
+        """Where the last flush began: what a reader who waits for the tail asks for."""
+        self._tail_position = 0
+        self.start_offset = 0
+        self.end_offset = 0
+        """The next offset to be assigned; what was appended and not flushed is below it."""
+        self.flushed_offset = 0
+        """What is below it may be read."""
+        self.leader_epochs: list[tuple[int, int]] = []
+        """(epoch, first offset) of each leader epoch in the log, in order."""
+        self.checkpoint_state = b""
+        """What the owner gave to the last checkpoint."""
+        self.cut: Cut | None = None
+
+    @classmethod
+    def open(cls, open_files: OpenFiles, directory: str, settings: LogSettings, on_recovered: Callable[[BatchHeader], None]) -> "Log":
+        """The log in `directory`, which need not exist. `on_recovered` gets the header of each batch above the recovery point."""
+        log = cls(open_files, directory, settings)
+        try:
+            log._recover(on_recovered)
+        except OSError as error:
+            raise StorageError(f"{directory} could not be opened: {error}") from error
+        return log
+
+    @property
+    def settings(self) -> LogSettings:
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: LogSettings) -> None:
+        self._settings = settings
+        if self._active is not None:
+            self._set_limits(self._active)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(segment.flushed_size for segment in self._segments)
+
+    # Appending.
+
+    def append(self, header: BatchHeader, chunks: tuple[bytes | memoryview, ...], now_ms: int) -> None:
+        """Takes a batch that carries its offset and epoch already; `chunks` are its bytes, and stay unchanged until the flush."""
+        size = header.batch_length + PREFIX_BYTES
+        end_offset = header.base_offset + header.last_offset_delta + 1
+        max_timestamp = header.max_timestamp
+        segment = self._active
+        if segment is None or (
+            (
+                segment.size + size > segment.roll_size
+                or max_timestamp > segment.roll_timestamp
+                or now_ms > segment.roll_now_ms
+                or end_offset - segment.base_offset > MAX_RELATIVE_OFFSET
+            )
+            and segment.size
+        ):
+            segment = self._roll(now_ms)
+        if not segment.size:
+            segment.first_timestamp = max_timestamp
+            self._set_limits(segment)
+        if max_timestamp > segment.max_timestamp:
+            segment.max_timestamp = max_timestamp
+            segment.max_timestamp_offset = header.base_offset
+        if header.leader_epoch != self._last_epoch:
+            self._note_epoch(header.leader_epoch, header.base_offset)
+        if segment.unindexed_bytes > self._settings.index_interval_bytes:
+            self._add_index_entry(segment, header.base_offset)
+        segment.unindexed_bytes += size
+        segment.size += size
+        self._pending += chunks
+        self.end_offset = end_offset
+
+    def flush(self) -> None:
+        """Writes what was appended; on failure none of it remains, and StorageError says why."""
+        pending = self._pending
+        segment = self._active
+        if not pending or segment is None:
+            return
+        try:
+            if self._full is not None:
+                self._write_full(self._full)
+            file = self._open_files.get(segment.path) if segment.flushed_size else self._create(segment)
+            file.append(pending)
+        except OSError as error:
+            self._take_back()
+            raise StorageError(f"{segment.path} could not be written: {error}") from error
+        self._pending = []
+        if self._full is not None:
+            for full, _ in self._full:
+                full.mark_flushed()
+            self._full = None
+        if segment.flushed_size:
+            self._tail_offset = self.flushed_offset
+            self._tail_position = segment.flushed_size
+        else:
+            self._tail_offset = segment.base_offset
+            self._tail_position = 0
+        segment.flushed_size = segment.size
+        segment.flushed_max_timestamp = segment.max_timestamp
+        segment.flushed_max_timestamp_offset = segment.max_timestamp_offset
+        self.flushed_offset = self.end_offset
+
+    def sync(self) -> None:
+        """What was flushed survives a power cut from now on."""
+        try:
+            for segment in reversed(self._segments):
+                if segment.synced_size == segment.flushed_size != 0:
+                    break
+                if segment.flushed_size:
+                    self._open_files.get(segment.path).sync()
+                    segment.synced_size = segment.flushed_size
+            if not self._directory_is_synced and self._segments:
+                self._sync_directories()
+        except OSError as error:
+            raise StorageError(f"{self._directory} could not be synced: {error}") from error
+
+    @property
+    def checkpoint_is_due(self) -> bool:
+        """Whether so much was written, or a segment finished, that opening after a crash would take long."""
+        active = self._active
+        if active is None or not active.flushed_size:
+            return False
+        if self._recovered is not None and self._recovered.base_offset == active.base_offset:
+            return active.flushed_size - self._recovered.size >= self._settings.checkpoint_bytes
+        return active.base_offset != self._recovery_offset or active.flushed_size >= self._settings.checkpoint_bytes
+
+    def checkpoint(self, state: bytes) -> None:
+        """Moves the recovery point to the end of the log and keeps `state`, the owner's view of everything below it."""
+        self.flush()
+        self.sync()
+        first = self._recovered.base_offset if self._recovered is not None else self._recovery_offset
+        written = [segment for segment in self._segments if segment.flushed_size]
+        for segment in written:
+            if segment.base_offset >= first and segment.index is not None:
+                # An index that could not be written is one with fewer entries.
+                with suppress(OSError):
+                    segment.index.write(self._open_files)
+        earlier = self._recovery_offset, self._recovered, self.checkpoint_state
+        self._recovery_offset = self.flushed_offset
+        self._recovered = written[-1].facts() if written else None
+        self.checkpoint_state = state
+        try:
+            self._write_checkpoint()
+        except StorageError:
+            self._recovery_offset, self._recovered, self.checkpoint_state = earlier
+            raise
+
+    def close(self, state: bytes) -> None:
+        """Makes a checkpoint, unless the last one says the same, and closes the files."""
+        self.flush()
+        if self.flushed_offset != self._recovery_offset or state != self.checkpoint_state:
+            self.checkpoint(state)
+        self._close_files()
+
+    def delete(self) -> None:
+        """Removes the directory with all that is in it; the log is not to be used any more."""
+        self._close_files()
+        try:
+            self._open_files.file_system.remove_tree(self._directory)
+        except OSError as error:
+            raise StorageError(f"{self._directory} could not be removed: {error}") from error
+
+    # Reading.
+
+    def read(self, offset: int, max_bytes: int, at_least_one: bool = True) -> bytes:
+        """Batches from the one that holds `offset` on, about `max_bytes` of them: the first is whole, the last may be cut.
+
+        A first batch larger than `max_bytes` is given nevertheless when `at_least_one`, else nothing is.
+        """
+        if offset >= self.flushed_offset or offset < self.start_offset:
+            if self.start_offset <= offset <= self.end_offset:
+                return b""
+            raise OffsetOutOfRange(f"offset {offset} is not within {self.start_offset} and {self.end_offset} of {self._directory}")
+        try:
+            segment = self._segment_of(offset)
+            if offset == self._tail_offset:
+                position = self._tail_position
+            else:
+                position = segment.locate(self._open_files, offset, self._settings.index_interval_bytes)
+            left = segment.flushed_size - position
+            size = left if left < max_bytes else max_bytes
+            data = self._open_files.get(segment.path).read_at(position, size)
+            if len(data) < size:
+                raise DamagedFile(segment.path, position + len(data), f"it ends before {segment.flushed_size}, which was written")
+            if size < left:
+                data = self._whole_first_batch(segment, position, data, at_least_one)
+        except OSError as error:
+            raise StorageError(f"{self._directory} could not be read: {error}") from error
+        if position < segment.trusted_from and not segment.is_trusted(position, position + len(data)):
+            return segment.check(data, position, self._epoch_at)
+        return data
+
+    def offset_for_timestamp(self, timestamp_ms: int) -> tuple[int, int] | None:
+        """(offset, timestamp) of the first record that is as late as `timestamp_ms` or later."""
+        try:
+            for segment in self._segments:
+                if segment.flushed_size and segment.flushed_max_timestamp >= timestamp_ms:
+                    found = self._search(segment, timestamp_ms)
+                    if found is not None:
+                        return found
+        except OSError as error:
+            raise StorageError(f"{self._directory} could not be read: {error}") from error
+        return None
+
+    def max_timestamp(self) -> tuple[int, int] | None:
+        """(offset, timestamp) of the first record that has the latest timestamp in the log."""
+        segment = max((s for s in self._segments if s.flushed_size), key=_latest_timestamp, default=None)
+        if segment is None or segment.flushed_max_timestamp < 0:
+            return None
+        offset, timestamp = max(segment.flushed_max_timestamp_offset, self.start_offset), segment.flushed_max_timestamp
+        batch = self._batch_at(offset)
+        return _first_record(batch, timestamp, self.start_offset) or (offset, timestamp)
+
+    # Forgetting.
+
+    def delete_before(self, offset: int) -> None:
+        """Moves the start of the log to `offset`, for good; segments wholly before it go."""
+        if offset > self.flushed_offset or offset < 0:
+            raise OffsetOutOfRange(f"offset {offset} is not within {self.start_offset} and {self.flushed_offset} of {self._directory}")
+        if offset > self.start_offset:
+            self._move_start(offset)
+
+    def apply_retention(self, now_ms: int) -> int:
+        """Removes the segments that are too old or too many; returns the bytes given back."""
+        self.flush()
+        keep_from = self._first_kept_segment(now_ms)
+        if keep_from == 0:
+            return 0
+        if keep_from == len(self._segments):
+            self._roll(now_ms)
+        size = sum(segment.flushed_size for segment in self._segments[:keep_from])
+        self._move_start(self._segments[keep_from].base_offset)
+        return size
+
+    def _first_kept_segment(self, now_ms: int) -> int:
+        settings = self._settings
+        excess = self.size_bytes - settings.retention_bytes if settings.retention_bytes >= 0 else -1
+        for number, segment in enumerate(self._segments):
+            if not segment.flushed_size or self._end_of(number) > self._recovery_offset:
+                return number
+            latest = segment.flushed_max_timestamp if segment.flushed_max_timestamp >= 0 else segment.created_ms
+            is_expired = settings.retention_ms >= 0 and now_ms - latest > settings.retention_ms
+            excess -= segment.flushed_size
+            if not is_expired and excess < 0:
+                return number
+        return len(self._segments)
+
+    def _move_start(self, offset: int) -> None:
+        """The checkpoint first: a crash after it leaves files that opening removes, one before it changes nothing."""
+        earlier = self.start_offset, self._segments, self._recovered
+        self.start_offset = max(self.start_offset, offset)
+        gone = 0
+        while gone + 1 < len(self._segments) and self._end_of(gone) <= min(self.start_offset, self._recovery_offset):
+            gone += 1
+        removed, self._segments = self._segments[:gone], self._segments[gone:]
+        if self._recovered is not None and any(segment.base_offset == self._recovered.base_offset for segment in removed):
+            self._recovered = None
+        try:
+            self._write_checkpoint()
+        except StorageError:
+            self.start_offset, self._segments, self._recovered = earlier
+            raise
+        self._forget_epochs()
+        for segment in removed:
+            self._remove_files(segment)
+
+    def _end_of(self, number: int) -> int:
+        return self._segments[number + 1].base_offset if number + 1 < len(self._segments) else self.end_offset
+
+    def _forget_epochs(self) -> None:
+        first = bisect_right(self.leader_epochs, self.start_offset, key=_first_offset) - 1
+        if first > 0:
+            del self.leader_epochs[:first]
+
+    # How appending is done.
+
+    def _roll(self, now_ms: int) -> Segment:
+        if self._active is not None and self._pending:
+            self._full = [*(self._full or ()), (self._active, self._pending)]
+            self._pending = []
+        segment = self._active = Segment(self._directory, self.end_offset, now_ms)
+        self._segments.append(segment)
+        return segment
+
+    def _set_limits(self, segment: Segment) -> None:
+        settings = self._settings
+        jitter_ms = crc32(segment.path.encode()) % settings.segment_jitter_ms if settings.segment_jitter_ms else 0
+        age_ms = settings.segment_ms - min(jitter_ms, settings.segment_ms)
+        is_full = segment.index is not None and len(segment.index) >= settings.segment_index_bytes // OFFSET_ENTRY_BYTES
+        segment.roll_size = 0 if is_full else settings.segment_bytes
+        segment.roll_timestamp = segment.first_timestamp + age_ms if segment.first_timestamp >= 0 else _NEVER
+        segment.roll_now_ms = _NEVER if segment.first_timestamp >= 0 else segment.created_ms + age_ms
+
+    def _add_index_entry(self, segment: Segment, base_offset: int) -> None:
+        segment.add_index_entry(base_offset, segment.size)
+        self._set_limits(segment)
+
+    def _note_epoch(self, epoch: int, offset: int) -> None:
+        self.leader_epochs.append((epoch, offset))
+        self._last_epoch = epoch
+
+    def _epoch_at(self, offset: int) -> int:
+        return self.leader_epochs[bisect_right(self.leader_epochs, offset, key=_first_offset) - 1][0]
+
+    def _create(self, segment: Segment) -> File:
+        file_system = self._open_files.file_system
+        if self._segments[0] is segment:
+            file_system.make_directories(self._directory)
+        elif not self._directory_is_synced:
+            # A later segment must not outlive an earlier one in a power cut.
+            self._sync_directories()
+        self._directory_is_synced = False
+        file = self._open_files.get(segment.path, create=True)
+        if file.size:
+            file.truncate(0)
+        return file
+
+    def _write_full(self, full: list[tuple[Segment, list[bytes | memoryview]]]) -> None:
+        active = self._active
+        if not full and active is not None and active.flushed_size:
+            self._open_files.get(active.path).truncate(active.flushed_size)
+        for segment, chunks in full:
+            file = self._open_files.get(segment.path) if segment.flushed_size else self._create(segment)
+            if segment.flushed_size and file.size != segment.flushed_size:
+                file.truncate(segment.flushed_size)
+            file.append(chunks)
+
+    def _take_back(self) -> None:
+        """After a failed flush: the log, in memory and on disk, is what the flush before left."""
+        unwritten = [segment for segment, _ in self._full or ()] + self._segments[-1:]
+        self._full = None
+        self._pending = []
+        self.end_offset = self.flushed_offset
+        for segment in unwritten:
+            if segment.flushed_size:
+                segment.take_back(self.flushed_offset)
+                self._cut_file(segment)
+            else:
+                self._segments.remove(segment)
+                self._remove_files(segment)
+        self._active = self._segments[-1] if self._segments else None
+        while self.leader_epochs and self.leader_epochs[-1][1] >= self.flushed_offset:
+            self.leader_epochs.pop()
+        self._last_epoch = self.leader_epochs[-1][0] if self.leader_epochs else -1
+
+    def _cut_file(self, segment: Segment) -> None:
+        try:
+            self._open_files.get(segment.path).truncate(segment.flushed_size)
+        except OSError:
+            # The next flush tries again before it writes.
+            self._full = []
+
+    def _remove_files(self, segment: Segment) -> None:
+        """What cannot be removed now is removed by the next opening."""
+        for path in segment.paths:
+            self._open_files.discard(path)
+            with suppress(OSError):
+                self._open_files.file_system.remove(path)
+
+    def _sync_directories(self) -> None:
+        self._open_files.file_system.sync_directory(self._directory)
+        self._open_files.file_system.sync_directory(posixpath.dirname(self._directory))
+        self._directory_is_synced = True
+
+    def _close_files(self) -> None:
+        for segment in self._segments:
+            for path in segment.paths:
+                self._open_files.discard(path)
+
+    # How the checkpoint is made and used.
+
+    @property
+    def _checkpoint_path(self) -> str:
+        return f"{self._directory}/{_CHECKPOINT}"
+
+    def _write_checkpoint(self) -> None:
+        recovered = self._recovered
+        listed = [segment.facts() for segment in self._segments if recovered and segment.base_offset < recovered.base_offset]
+        content = write_checkpoint(
+            Checkpoint(
+                self._recovery_offset,
+                self.start_offset,
+                tuple(epoch for epoch in self.leader_epochs if epoch[1] < self._recovery_offset),
+                (*listed, recovered) if recovered else (),
+                self.checkpoint_state,
+            )
+        )
+        try:
+            self._open_files.file_system.make_directories(self._directory)
+            self._open_files.file_system.write_atomically(self._checkpoint_path, content)
+            if not self._directory_is_synced:
+                self._sync_directories()
+        except OSError as error:
+            raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
+
+    def _recover(self, on_recovered: Callable[[BatchHeader], None]) -> None:
+        try:
+            names = self._open_files.file_system.list_directory(self._directory)
+        except FileNotFoundError:
+            return
+        bases = [int(name[:-4]) for name in names if name.endswith(".log")]
+        if _CHECKPOINT in names:
+            bases = self._load_checkpoint(bases)
+        elif bases and bases[0] != 0:
+            raise DamagedFile(self._checkpoint_path, 0, f"it is missing, and the log begins at {bases[0]}")
+        self.end_offset = self._recovery_offset
+        self._directory_is_synced = _CHECKPOINT in names and not bases
+        self._recover_tail(bases, on_recovered)
+        self.flushed_offset = self.end_offset
+        if self._segments:
+            self._active = self._segments[-1]
+            self._set_limits(self._active)
+
+    def _load_checkpoint(self, bases: list[int]) -> list[int]:
+        """Takes over what the checkpoint says; returns the segments that follow it."""
+        content = self._open_files.file_system.read(self._checkpoint_path)
+        checkpoint = read_checkpoint(content, self._checkpoint_path)
+        self.start_offset = checkpoint.start_offset
+        self.checkpoint_state = checkpoint.state
+        self.leader_epochs = list(checkpoint.leader_epochs)
+        self._last_epoch = self.leader_epochs[-1][0] if self.leader_epochs else -1
+        self._recovery_offset = checkpoint.recovery_offset
+        self._segments = [Segment.from_facts(self._directory, facts) for facts in checkpoint.segments]
+        self._recovered = checkpoint.segments[-1] if checkpoint.segments else None
+        unlisted = set(bases)
+        for segment in self._segments:
+            if segment.base_offset not in unlisted:
+                raise DamagedFile(segment.path, 0, "it is missing")
+            unlisted.remove(segment.base_offset)
+        for base in [base for base in unlisted if base < self._recovery_offset]:
+            segment = Segment(self._directory, base, 0)
+            if base >= self.start_offset:
+                raise DamagedFile(segment.path, 0, "the checkpoint does not know it")
+            self._remove_files(segment)
+            unlisted.remove(base)
+        return sorted(unlisted)
+
+    def _recover_tail(self, bases: list[int], on_recovered: Callable[[BatchHeader], None]) -> None:
+        """Takes in the valid batches above the recovery point and cuts off the rest."""
+        if self._segments:
+            segment = self._segments[-1]
+            segment.trusted_from = segment.size
+            size = self._open_files.get(segment.path).size
+            if size < segment.size:
+                raise DamagedFile(segment.path, size, f"it ends before {segment.size}, which was synced")
+            self._recover_segment(segment, on_recovered)
+        for base in bases:
+            segment = Segment(self._directory, base, 0)
+            if base < self.end_offset:
+                # Left behind by a flush that failed; what it held was written to the segment before.
+                self._remove_files(segment)
+            elif base > self.end_offset or self.cut is not None:
+                self._cut(segment, 0, f"it does not follow offset {self.end_offset}")
+            else:
+                self._segments.append(segment)
+                self._recover_segment(segment, on_recovered)
+                if not segment.size:
+                    self._segments.pop()
+                    self._remove_files(segment)
+
+    def _recover_segment(self, segment: Segment, on_recovered: Callable[[BatchHeader], None]) -> None:
+        def take(header: BatchHeader, position: int) -> None:
+            segment.note_batch(header, position, self._settings.index_interval_bytes)
+            if header.leader_epoch != self._last_epoch:
+                self._note_epoch(header.leader_epoch, header.base_offset)
+            self.end_offset = header.next_offset
+            on_recovered(header)
+
+        reason = segment.recover(self._open_files, segment.size, self.end_offset, take)
+        if reason is not None:
+            self._cut(segment, segment.size, reason)
+
+    def _cut(self, segment: Segment, position: int, reason: str) -> None:
+        file = self._open_files.get(segment.path)
+        size = file.size - position
+        if position:
+            file.truncate(position)
+            file.sync()
+        else:
+            self._remove_files(segment)
+        _logger.warning("%s: cut off %d bytes at %d that a crash left behind: %s", segment.path, size, position, reason)
+        if self.cut is None:
+            self.cut = Cut(segment.path, position, size, reason)
+        else:
+            self.cut = replace(self.cut, size=self.cut.size + size)
+
+    # How reading is done.
+
+    def _segment_of(self, offset: int) -> Segment:
+        active = self._segments[-1]
+        if offset >= active.base_offset:
+            return active
+        return self._segments[bisect_right(self._segments, offset, key=_base_offset) - 1]
+
+    def _whole_first_batch(self, segment: Segment, position: int, data: bytes, at_least_one: bool) -> bytes:
+        """`data`, or the first batch if that is longer."""
+        if len(data) < HEADER_BYTES:
+            file = self._open_files.get(segment.path)
+            head = file.read_at(position, HEADER_BYTES)
+        else:
+            head = data
+        size = read_header(head).size
+        if size <= len(data):
+            return data
+        if not at_least_one:
+            return b""
+        if size > segment.flushed_size - position:
+            raise DamagedFile(segment.path, position, f"the batch claims {size} bytes and goes past the end of the segment")
+        return self._open_files.get(segment.path).read_at(position, size)
+
+    def _search(self, segment: Segment, timestamp_ms: int) -> tuple[int, int] | None:
+        offset = max(segment.base_offset, self.start_offset)
+        if segment.index is not None:
+            offset = max(offset, segment.offset_before(self._open_files, timestamp_ms, self._settings.index_interval_bytes))
+        if offset >= self.flushed_offset:
+            return None
+        position = segment.locate(self._open_files, offset, self._settings.index_interval_bytes)
+        base_offset = read_header(self._open_files.get(segment.path).read_at(position, HEADER_BYTES)).base_offset
+        for header, at in segment.batches(self._open_files, position, base_offset):
+            if header.max_timestamp >= timestamp_ms:
+                batch = self._open_files.get(segment.path).read_at(at, header.size)
+                found = _first_record(batch, timestamp_ms, self.start_offset)
+                if found is not None:
+                    return found
+        return None
+
+    def _batch_at(self, offset: int) -> bytes:
+        data = self.read(offset, 0)
+        return data[: read_header(data).size]
+
+
+def _first_record(batch: bytes, timestamp_ms: int, start_offset: int) -> tuple[int, int] | None:
+    """The first record from `start_offset` on that is as late as `timestamp_ms`."""
+    try:
+        records = read_records(batch)
+    except CorruptMessage:
+        # The producer's checksum covers garbage; the batch as a whole is as near as one can get.
+        header = read_header(batch)
+        return (header.base_offset, header.max_timestamp) if header.base_offset >= start_offset else None
+    for record in records:
+        if record.timestamp >= timestamp_ms and record.offset >= start_offset:
+            return record.offset, record.timestamp
+    return None
+
+
+def _base_offset(segment: Segment) -> int:
+    return segment.base_offset
+
+
+def _latest_timestamp(segment: Segment) -> int:
+    return segment.flushed_max_timestamp
+
+
+def _first_offset(epoch: tuple[int, int]) -> int:
+    return epoch[1]
