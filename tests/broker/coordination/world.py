@@ -1,7 +1,7 @@
 """A coordinator with a journal in memory and a clock set by hand, and members that talk to it."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import count
 
 from message_queues.broker.clock import ManualClock, Timers
@@ -62,6 +62,10 @@ class SyncAnswer:
         self.answer = answer
 
     @property
+    def is_answered(self) -> bool:
+        return self.answer is not None
+
+    @property
     def synced(self) -> Synced:
         assert isinstance(self.answer, Synced), f"not synced: {self.answer!r}"
         return self.answer
@@ -73,15 +77,22 @@ class SyncAnswer:
 
 
 class World:
-    def __init__(self, settings: GroupSettings | None = None, journal: Sequence[CoordinationEvent] = (), now_ms: int = 1_000_000) -> None:
+    def __init__(
+        self,
+        settings: GroupSettings | None = None,
+        journal: Sequence[CoordinationEvent] = (),
+        now_ms: int = 1_000_000,
+        numbers: Iterator[int] | None = None,
+    ) -> None:
         self.clock = ManualClock(now_ms)
         self.timers = Timers(self.clock)
         self.journal: list[CoordinationEvent] = list(journal)
         self.topics: dict[str, int] = {"orders": 12, "payments": 3}
         self.disk_is_full = False
-        numbers = count(1)
+        self.numbers = numbers or count(1)
+        """Stand for the UUIDs in member ids, which no restart repeats."""
         self.groups = GroupCoordinator(
-            self.timers, settings or GroupSettings(), (0,), self.topics.get, self.commit, new_uuid=lambda: str(next(numbers))
+            self.timers, settings or GroupSettings(), (0,), self.topics.get, self.commit, new_uuid=lambda: str(next(self.numbers))
         )
         for event in journal:
             self.groups.apply(event)
@@ -96,7 +107,7 @@ class World:
 
     def restarted(self, settings: GroupSettings | None = None) -> "World":
         """Another process on the same journal."""
-        return World(settings or self.groups.settings, self.journal, self.clock.now_ms())
+        return World(settings or self.groups.settings, self.journal, self.clock.now_ms(), self.numbers)
 
     def after(self, delay_ms: int) -> None:
         """Time passes, and every deadline is met when it comes."""
