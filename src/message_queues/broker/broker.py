@@ -75,7 +75,7 @@ class Broker:
         self.max_fetch_bytes = self.config.int("fetch.max.bytes")
         self._data = data
         self._turn = turn
-        self._journal = Journal(str(data.journal), full_sync=settings.fsync)
+        self._journal = Journal(str(data.journal))
         self._files = DiskFileSystem()
         home = LogHome(OpenFiles(self._files, settings.max_open_files), turn.run_in_background)
         self._open_files = home.open_files

@@ -6,13 +6,14 @@
 An event is valid if and only if its checksum is the CRC-32C of its sequence, its timestamp (int64 each, big-endian) and its body,
 and its sequence follows the one before. SQLite checks its own structure, not the content of rows.
 
-A commit survives a killed process; it survives a power cut with `full_sync`, or after `sync`. A snapshot replaces all events by
+A commit survives a killed process, and a power cut after `sync`. A snapshot replaces all events by
 those that rebuild the same state, in one transaction.
 """
 
+import os
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NoReturn
 
 import google_crc32c
@@ -33,10 +34,9 @@ CREATE TABLE IF NOT EXISTS events (
 class Journal:
     """Events in the order they happened. Writing begins a transaction, `flush` commits it."""
 
-    def __init__(self, path: str, *, full_sync: bool = False) -> None:
+    def __init__(self, path: str) -> None:
         """Opens or creates the file; ":memory:" keeps nothing."""
         self.path = path
-        self._full_sync = full_sync
         try:
             self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         except sqlite3.Error as error:
@@ -53,7 +53,7 @@ class Journal:
     def _open(self) -> None:
         database = self._database
         database.execute("PRAGMA journal_mode=WAL")
-        database.execute(f"PRAGMA synchronous={'FULL' if self._full_sync else 'NORMAL'}")
+        database.execute("PRAGMA synchronous=NORMAL")
         (finding,) = database.execute("PRAGMA quick_check(1)").fetchone()
         if finding != "ok":
             raise DamagedFile(self.path, 0, str(finding))
@@ -104,14 +104,22 @@ class Journal:
                 self._give_up(error)
             self._committed_next = self._next
 
+    def begin_sync(self) -> Callable[[], None]:
+        """What another thread may run to make all that was committed by now survive a power cut; it raises StorageError."""
+        return self._sync_write_ahead_log
+
     def sync(self) -> None:
         """What was committed survives a power cut from now on."""
-        if self._full_sync:
-            return
-        try:
-            self._database.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        except sqlite3.Error as error:
-            self._refuse(error)
+        self.begin_sync()()
+
+    def begin_sync(self) -> Callable[[], None]:
+        """What any thread may run to do the same."""
+        if self._full_sync or self.path == ":memory:":
+            return _nothing
+        return partial(_sync_write_ahead_log, self.path)
+
+    def committed(self) -> None:
+        """Nobody reads the journal while it is written."""
 
     def snapshot(self, bodies: Iterable[bytes], timestamp_ms: int) -> None:
         """Replaces every event, those of the open transaction included, by `bodies`, and commits."""
@@ -150,6 +158,24 @@ class Journal:
         if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
             raise DamagedFile(self.path, 0, str(error)) from error
         raise StorageError(f"{self.path}: {error}") from error
+
+
+def _sync_write_ahead_log(path: str) -> None:
+    # Commits are in the write-ahead log until SQLite moves them, which it syncs itself. It keeps its locks on other files.
+    try:
+        for name, flags in ((path + "-wal", os.O_RDWR), (os.path.dirname(path) or ".", os.O_RDONLY)):
+            with contextlib.suppress(FileNotFoundError):
+                fd = os.open(name, flags | os.O_CLOEXEC)
+                try:
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+    except OSError as error:
+        raise StorageError(f"{path} could not be synced: {error}") from error
+
+
+def _nothing() -> None:
+    pass
 
 
 def _checksum(sequence: int, timestamp_ms: int, body: bytes) -> int:

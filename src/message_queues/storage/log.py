@@ -10,25 +10,28 @@ reading it raises DamagedFile, nothing is served and nothing dropped. Above it, 
 valid, and cuts the rest off: a tail that was torn by a crash. It says so in the log of the program and in `cut`.
 
 `append` only collects; `flush` writes what was collected in one write per segment and makes it readable; `sync` makes it survive a
-power cut. A flush that fails leaves the log as it was after the one before.
+power cut. A flush that fails leaves the log as it was after the one before. `begin_sync` and `begin_checkpoint` return what another thread may run, so that
+appending and reading go on meanwhile; everything else belongs to one thread.
 
 Segments are removed whole. The new start goes into the checkpoint first, so that a crash in between leaves files that opening removes.
-Only segments below the recovery point are removed: a caller that wants retention to be thorough makes a checkpoint before.
+Only segments below the recovery point are removed; what is above it may be out of reach already, and goes after the next checkpoint.
 """
 
 import logging
 import posixpath
 from bisect import bisect_right
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from threading import Lock
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from message_queues.errors import CorruptMessage, DamagedFile, OffsetOutOfRange, StorageError
 from message_queues.records.batch import HEADER_BYTES, PREFIX_BYTES, BatchHeader, read_header, read_records
 from message_queues.storage.checkpoint import Checkpoint, SegmentFacts, read_checkpoint, write_checkpoint
-from message_queues.storage.filesystem import File
+from message_queues.storage.filesystem import File, FileSystem
 from message_queues.storage.index import MAX_RELATIVE_OFFSET, OFFSET_ENTRY_BYTES
 from message_queues.storage.open_files import OpenFiles
 from message_queues.storage.segment import Segment
@@ -66,24 +69,37 @@ class Cut:
     reason: str
 
 
+class _Recovery(NamedTuple):
+    """What the last checkpoint says about the recovery point."""
+
+    offset: int
+    segment: SegmentFacts | None
+    """The segment that holds it, as it was then; None when there is none."""
+    state: bytes
+
+
+_NO_RECOVERY = _Recovery(0, None, b"")
+
+
 class Log:
-    """Record batches by offset. Not thread-safe; one owner."""
+    """Record batches by offset, for one owner."""
 
     __slots__ = (
         "_active",
+        "_checkpoint_lock",
+        "_checkpoint_number",
         "_directory",
-        "_directory_is_synced",
+        "_entries_created",
+        "_entries_synced",
         "_full",
         "_last_epoch",
         "_open_files",
         "_pending",
-        "_recovered",
-        "_recovery_offset",
+        "_recovery",
         "_segments",
         "_settings",
         "_tail_offset",
         "_tail_position",
-        "checkpoint_state",
         "cut",
         "end_offset",
         "flushed_offset",
@@ -103,10 +119,14 @@ class Log:
         """What was appended to the active segment since the last flush."""
         self._full: list[tuple[Segment, list[bytes | memoryview]]] | None = None
         """Segments rolled since the last flush, and what they wait to have written. An empty list: the last flush left a torn tail."""
-        self._directory_is_synced = False
-        self._recovery_offset = 0
-        self._recovered: SegmentFacts | None = None
-        """The segment that holds the recovery point, as the checkpoint has it."""
+        self._entries_created = 0
+        """How often a file was created; `_entries_synced` is how many of these the directory has kept for good."""
+        self._entries_synced = 0
+        self._checkpoint_lock: Lock | None = None
+        """Held while a checkpoint is written, once there was one to be written on another thread."""
+        self._checkpoint_number = 0
+        """The newest checkpoint begun; an older one is not written any more."""
+        self._recovery = _NO_RECOVERY
         self._last_epoch = -1
         self._tail_offset = -1
         """Where the last flush began: what a reader who waits for the tail asks for."""
@@ -118,9 +138,8 @@ class Log:
         """What is below it may be read."""
         self.leader_epochs: list[tuple[int, int]] = []
         """(epoch, first offset) of each leader epoch in the log, in order."""
-        self.checkpoint_state = b""
-        """What the owner gave to the last checkpoint."""
         self.cut: Cut | None = None
+        """What opening removed from the end."""
 
     @classmethod
     def open(cls, open_files: OpenFiles, directory: str, settings: LogSettings, on_recovered: Callable[[BatchHeader], None]) -> "Log":
@@ -141,6 +160,11 @@ class Log:
         self._settings = settings
         if self._active is not None:
             self._set_limits(self._active)
+
+    @property
+    def checkpoint_state(self) -> bytes:
+        """What the owner gave to the last checkpoint."""
+        return self._recovery.state
 
     @property
     def size_bytes(self) -> int:
@@ -211,15 +235,29 @@ class Log:
 
     def sync(self) -> None:
         """What was flushed survives a power cut from now on."""
+        self.begin_sync()()
+
+    def begin_sync(self) -> Callable[[], None]:
+        """What any thread may run to sync all that is flushed by now; it raises StorageError."""
+        unsynced = []
+        for segment in reversed(self._segments):
+            if segment.synced_size == segment.flushed_size != 0:
+                break
+            if segment.flushed_size:
+                unsynced.append((segment, segment.flushed_size))
+        return partial(self._sync, unsynced, self._entries_created)
+
+    def _sync(self, unsynced: list[tuple[Segment, int]], entries_created: int) -> None:
+        file_system = self._open_files.file_system
         try:
-            for segment in reversed(self._segments):
-                if segment.synced_size == segment.flushed_size != 0:
-                    break
-                if segment.flushed_size:
-                    self._open_files.get(segment.path).sync()
-                    segment.synced_size = segment.flushed_size
-            if not self._directory_is_synced and self._segments:
-                self._sync_directories()
+            # Oldest first: then a later segment is never more complete than an earlier one.
+            for segment, size in reversed(unsynced):
+                # Files that retention has removed meanwhile need no sync.
+                with suppress(FileNotFoundError):
+                    sync_file(file_system, segment.path)
+                segment.synced_size = size
+            if entries_created > self._entries_synced:
+                self._sync_directories(entries_created)
         except OSError as error:
             raise StorageError(f"{self._directory} could not be synced: {error}") from error
 
@@ -229,36 +267,43 @@ class Log:
         active = self._active
         if active is None or not active.flushed_size:
             return False
-        if self._recovered is not None and self._recovered.base_offset == active.base_offset:
-            return active.flushed_size - self._recovered.size >= self._settings.checkpoint_bytes
-        return active.base_offset != self._recovery_offset or active.flushed_size >= self._settings.checkpoint_bytes
+        recovery = self._recovery
+        if recovery.segment is not None and recovery.segment.base_offset == active.base_offset:
+            return active.flushed_size - recovery.segment.size >= self._settings.checkpoint_bytes
+        return active.base_offset != recovery.offset or active.flushed_size >= self._settings.checkpoint_bytes
 
     def checkpoint(self, state: bytes) -> None:
         """Moves the recovery point to the end of the log and keeps `state`, the owner's view of everything below it."""
+        self.begin_checkpoint(state)()
+
+    def begin_checkpoint(self, state: bytes) -> Callable[[], None]:
+        """What any thread may run to make a checkpoint of the log as it is now; it raises StorageError.
+
+        It is left undone when a newer one, or one that removes segments, was begun meanwhile.
+        """
         self.flush()
-        self.sync()
-        first = self._recovered.base_offset if self._recovered is not None else self._recovery_offset
+        self._write_indexes()
         written = [segment for segment in self._segments if segment.flushed_size]
-        for segment in written:
-            if segment.base_offset >= first and segment.index is not None:
-                # An index that could not be written is one with fewer entries.
-                with suppress(OSError):
-                    segment.index.write(self._open_files)
-        earlier = self._recovery_offset, self._recovered, self.checkpoint_state
-        self._recovery_offset = self.flushed_offset
-        self._recovered = written[-1].facts() if written else None
-        self.checkpoint_state = state
-        try:
-            self._write_checkpoint()
-        except StorageError:
-            self._recovery_offset, self._recovered, self.checkpoint_state = earlier
-            raise
+        recovery = _Recovery(self.flushed_offset, written[-1].facts() if written else None, state)
+        content = self._checkpoint_content(recovery)
+        if self._checkpoint_lock is None:
+            self._checkpoint_lock = Lock()
+        self._checkpoint_number += 1
+        return partial(self._finish_checkpoint, self._checkpoint_lock, self._checkpoint_number, self.begin_sync(), recovery, content)
+
+    def _finish_checkpoint(self, lock: Lock, number: int, sync: Callable[[], None], recovery: "_Recovery", content: bytes) -> None:
+        sync()
+        with lock:
+            if number == self._checkpoint_number:
+                self._replace_checkpoint(content)
+                self._recovery = recovery
 
     def close(self, state: bytes) -> None:
         """Makes a checkpoint, unless the last one says the same, and closes the files."""
         self.flush()
-        if self.flushed_offset != self._recovery_offset or state != self.checkpoint_state:
+        if self.flushed_offset != self._recovery.offset or state != self._recovery.state:
             self.checkpoint(state)
+        self._checkpoint_number += 1
         self._close_files()
 
     def delete(self) -> None:
@@ -329,45 +374,54 @@ class Log:
         if offset > self.start_offset:
             self._move_start(offset)
 
-    def apply_retention(self, now_ms: int) -> int:
-        """Removes the segments that are too old or too many; returns the bytes given back."""
-        self.flush()
+    def apply_retention(self, now_ms: int, state: Callable[[], bytes] | None = None) -> int:
+        """Puts the segments that are too old or too many out of reach and removes their files; returns the bytes given back.
+
+        Files above the recovery point stay for the time being, unless `state` gives what a checkpoint needs.
+        """
         keep_from = self._first_kept_segment(now_ms)
         if keep_from == 0:
             return 0
+        if self._end_of(keep_from - 1) > self._recovery.offset and state is not None:
+            self.checkpoint(state())
         if keep_from == len(self._segments):
             self._roll(now_ms)
-        size = sum(segment.flushed_size for segment in self._segments[:keep_from])
+        size = self.size_bytes
         self._move_start(self._segments[keep_from].base_offset)
-        return size
+        return size - self.size_bytes
 
     def _first_kept_segment(self, now_ms: int) -> int:
+        """How many segments at the beginning of the log may go."""
         settings = self._settings
         excess = self.size_bytes - settings.retention_bytes if settings.retention_bytes >= 0 else -1
         for number, segment in enumerate(self._segments):
-            if not segment.flushed_size or self._end_of(number) > self._recovery_offset:
+            if not segment.flushed_size or segment.size != segment.flushed_size:
                 return number
             latest = segment.flushed_max_timestamp if segment.flushed_max_timestamp >= 0 else segment.created_ms
             is_expired = settings.retention_ms >= 0 and now_ms - latest > settings.retention_ms
             excess -= segment.flushed_size
-            if not is_expired and excess < 0:
+            if not is_expired and excess < 0 and self._end_of(number) > self.start_offset:
                 return number
         return len(self._segments)
 
     def _move_start(self, offset: int) -> None:
         """The checkpoint first: a crash after it leaves files that opening removes, one before it changes nothing."""
-        earlier = self.start_offset, self._segments, self._recovered
+        earlier = self.start_offset, self._segments, self._recovery
         self.start_offset = max(self.start_offset, offset)
+        out_of_reach = min(self.start_offset, self._recovery.offset)
         gone = 0
-        while gone + 1 < len(self._segments) and self._end_of(gone) <= min(self.start_offset, self._recovery_offset):
+        while gone + 1 < len(self._segments) and self._end_of(gone) <= out_of_reach:
             gone += 1
         removed, self._segments = self._segments[:gone], self._segments[gone:]
-        if self._recovered is not None and any(segment.base_offset == self._recovered.base_offset for segment in removed):
-            self._recovered = None
+        if not removed and self.start_offset == earlier[0]:
+            return
+        recovery_segment = self._recovery.segment
+        if recovery_segment is not None and any(segment.base_offset == recovery_segment.base_offset for segment in removed):
+            self._recovery = self._recovery._replace(segment=None)
         try:
-            self._write_checkpoint()
+            self._rewrite_checkpoint()
         except StorageError:
-            self.start_offset, self._segments, self._recovered = earlier
+            self.start_offset, self._segments, self._recovery = earlier
             raise
         self._forget_epochs()
         for segment in removed:
@@ -415,10 +469,10 @@ class Log:
         file_system = self._open_files.file_system
         if self._segments[0] is segment:
             file_system.make_directories(self._directory)
-        elif not self._directory_is_synced:
+        elif self._entries_created > self._entries_synced:
             # A later segment must not outlive an earlier one in a power cut.
-            self._sync_directories()
-        self._directory_is_synced = False
+            self._sync_directories(self._entries_created)
+        self._entries_created += 1
         file = self._open_files.get(segment.path, create=True)
         if file.size:
             file.truncate(0)
@@ -466,10 +520,10 @@ class Log:
             with suppress(OSError):
                 self._open_files.file_system.remove(path)
 
-    def _sync_directories(self) -> None:
+    def _sync_directories(self, entries_created: int) -> None:
         self._open_files.file_system.sync_directory(self._directory)
         self._open_files.file_system.sync_directory(posixpath.dirname(self._directory))
-        self._directory_is_synced = True
+        self._entries_synced = entries_created
 
     def _close_files(self) -> None:
         for segment in self._segments:
@@ -482,25 +536,57 @@ class Log:
     def _checkpoint_path(self) -> str:
         return f"{self._directory}/{_CHECKPOINT}"
 
-    def _write_checkpoint(self) -> None:
-        recovered = self._recovered
+    def _checkpoint_content(self, recovery_offset: int, recovered: SegmentFacts | None, state: bytes) -> bytes:
         listed = [segment.facts() for segment in self._segments if recovered and segment.base_offset < recovered.base_offset]
-        content = write_checkpoint(
+        return write_checkpoint(
             Checkpoint(
-                self._recovery_offset,
+                recovery_offset,
                 self.start_offset,
-                tuple(epoch for epoch in self.leader_epochs if epoch[1] < self._recovery_offset),
+                tuple(epoch for epoch in self.leader_epochs if epoch[1] < recovery_offset),
                 (*listed, recovered) if recovered else (),
-                self.checkpoint_state,
+                state,
             )
         )
+
+    def _rewrite_checkpoint(self) -> None:
+        """The same recovery point and state, another start or other segments."""
+        self._checkpoint_number += 1
         try:
-            self._open_files.file_system.make_directories(self._directory)
-            self._open_files.file_system.write_atomically(self._checkpoint_path, content)
-            if not self._directory_is_synced:
-                self._sync_directories()
+            if not self._entries_created:
+                self._open_files.file_system.make_directories(self._directory)
+                self._entries_created += 1
+            with self._checkpoint_lock or nullcontext():
+                self._replace_checkpoint(self._checkpoint_content(self._recovery))
+            self._sync_directories(self._entries_created)
         except OSError as error:
             raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
+
+    def _checkpoint_content(self, recovery: _Recovery) -> bytes:
+        last = recovery.segment
+        return write_checkpoint(
+            Checkpoint(
+                recovery.offset,
+                self.start_offset,
+                tuple(epoch for epoch in self.leader_epochs if epoch[1] < recovery.offset),
+                (*(segment.facts() for segment in self._segments if segment.base_offset < last.base_offset), last) if last else (),
+                recovery.state,
+            )
+        )
+
+    def _replace_checkpoint(self, content: bytes) -> None:
+        try:
+            self._open_files.file_system.write_atomically(self._checkpoint_path, content)
+        except OSError as error:
+            raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
+
+    def _write_indexes(self) -> None:
+        """Of the segments that the last checkpoint did not know to be complete."""
+        first = self._recovery.segment.base_offset if self._recovery.segment is not None else self._recovery.offset
+        for segment in self._segments:
+            if segment.base_offset >= first and segment.index is not None:
+                # An index that could not be written is one with fewer entries.
+                with suppress(OSError):
+                    segment.index.write(self._open_files)
 
     def _recover(self, on_recovered: Callable[[BatchHeader], None]) -> None:
         try:
@@ -512,8 +598,9 @@ class Log:
             bases = self._load_checkpoint(bases)
         elif bases and bases[0] != 0:
             raise DamagedFile(self._checkpoint_path, 0, f"it is missing, and the log begins at {bases[0]}")
-        self.end_offset = self._recovery_offset
-        self._directory_is_synced = _CHECKPOINT in names and not bases
+        self._entries_created = 1
+        self._entries_synced = 0 if bases else 1
+        self.end_offset = self._recovery.offset
         self._recover_tail(bases, on_recovered)
         self.flushed_offset = self.end_offset
         if self._segments:
@@ -525,18 +612,16 @@ class Log:
         content = self._open_files.file_system.read(self._checkpoint_path)
         checkpoint = read_checkpoint(content, self._checkpoint_path)
         self.start_offset = checkpoint.start_offset
-        self.checkpoint_state = checkpoint.state
         self.leader_epochs = list(checkpoint.leader_epochs)
         self._last_epoch = self.leader_epochs[-1][0] if self.leader_epochs else -1
-        self._recovery_offset = checkpoint.recovery_offset
         self._segments = [Segment.from_facts(self._directory, facts) for facts in checkpoint.segments]
-        self._recovered = checkpoint.segments[-1] if checkpoint.segments else None
+        self._recovery = _Recovery(checkpoint.recovery_offset, checkpoint.segments[-1] if checkpoint.segments else None, checkpoint.state)
         unlisted = set(bases)
         for segment in self._segments:
             if segment.base_offset not in unlisted:
                 raise DamagedFile(segment.path, 0, "it is missing")
             unlisted.remove(segment.base_offset)
-        for base in [base for base in unlisted if base < self._recovery_offset]:
+        for base in [base for base in unlisted if base < self._recovery.offset]:
             segment = Segment(self._directory, base, 0)
             if base >= self.start_offset:
                 raise DamagedFile(segment.path, 0, "the checkpoint does not know it")
@@ -650,6 +735,29 @@ def _first_record(batch: bytes, timestamp_ms: int, start_offset: int) -> tuple[i
         if record.timestamp >= timestamp_ms and record.offset >= start_offset:
             return record.offset, record.timestamp
     return None
+
+
+def _sync_file(file_system: FileSystem, path: str) -> None:
+    """Through a handle of its own: the open files belong to the log's owner, and this may be another thread."""
+    try:
+        file = file_system.open(path)
+    except FileNotFoundError:
+        # Retention has removed it meanwhile.
+        return
+    try:
+        file.sync()
+    finally:
+        file.close()
+
+
+def _write_file(file_system: FileSystem, path: str, content: bytes) -> None:
+    file = file_system.open(path, create=True)
+    try:
+        file.truncate(0)
+        file.append([content])
+        file.sync()
+    finally:
+        file.close()
 
 
 def _base_offset(segment: Segment) -> int:

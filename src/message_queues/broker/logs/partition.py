@@ -27,7 +27,7 @@ from message_queues.errors import (
     StorageError,
 )
 from message_queues.records.batch import HEADER_BYTES, BatchHeader, checksum_matches, read_header, read_records, recompressed, restamped
-from message_queues.records.compression import CODECS
+from message_queues.records.compression import NAMES, NONE
 from message_queues.storage.group_commit import RunInBackground
 from message_queues.storage.log import Log, LogSettings
 from message_queues.storage.open_files import OpenFiles
@@ -38,6 +38,8 @@ _STAMP = Struct(">qii")
 """What the broker writes over the first 16 bytes of a batch: base offset, batch length (unchanged), leader epoch."""
 
 MAGIC = 2
+TARGET_CODECS = {**NAMES, "uncompressed": NONE}
+"""What `compression.type` asks for; "producer" is not among them."""
 NO_TIMESTAMP = -1
 
 
@@ -220,7 +222,7 @@ class Partition:
         config = self.config
         is_create_time = config.message_timestamp_type == "CreateTime"
         self._check_records(batch, now_ms, timestamps=is_create_time)
-        codec = CODECS.get(config.compression_type)
+        codec = TARGET_CODECS.get(config.compression_type)
         if codec is not None and codec != header.compression:
             batch = recompressed(batch, codec, config.compression_level)
         append_time = NO_TIMESTAMP
@@ -274,20 +276,28 @@ class Partition:
 
     def _checkpoint(self, log: Log) -> None:
         # Taken right after a flush: the producers' state and the file hold exactly the same batches.
-        write = log.begin_checkpoint(self.producers.encode())
+        write, finish = log.begin_checkpoint(self.producers.encode())
+        failures: list[StorageError] = []
 
         def write_or_leave() -> None:
             try:
                 write()
             except StorageError as error:
-                # The next checkpoint tries again; until then recovery reads a little more.
-                logger.warning("checkpoint not written", extra={"partition": repr(self), "error": str(error)})
+                failures.append(error)
 
-        def done() -> None:
+        def written() -> None:
             self._is_checkpointing = False
+            try:
+                if not failures and self._log is log:
+                    finish()
+            except StorageError as error:
+                failures.append(error)
+            for failure in failures:
+                # The next checkpoint tries again; until then a crash costs a longer recovery.
+                logger.warning("checkpoint not written", extra={"partition": repr(self), "error": str(failure)})
 
         self._is_checkpointing = True
-        self._home.run_in_background(write_or_leave, done)
+        self._home.run_in_background(write_or_leave, written)
 
     def begin_sync(self) -> Callable[[], None]:
         return self.log.begin_sync()
