@@ -162,6 +162,15 @@ class DiskFileSystem:
             return file.read()
 
 
+def sync_file(file_system: FileSystem, path: str) -> None:
+    """Syncs a file by its path: on any thread, whoever else has it open."""
+    file = file_system.open(path)
+    try:
+        file.sync()
+    finally:
+        file.close()
+
+
 def _write_atomically(file_system: FileSystem, path: str, content: bytes) -> None:
     temporary = path + ".tmp"
     file = file_system.open(temporary, create=True)

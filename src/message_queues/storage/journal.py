@@ -14,6 +14,8 @@ import os
 import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final, NoReturn
 
 import google_crc32c
@@ -104,18 +106,12 @@ class Journal:
                 self._give_up(error)
             self._committed_next = self._next
 
-    def begin_sync(self) -> Callable[[], None]:
-        """What another thread may run to make all that was committed by now survive a power cut; it raises StorageError."""
-        return self._sync_write_ahead_log
-
     def sync(self) -> None:
         """What was committed survives a power cut from now on."""
         self.begin_sync()()
 
     def begin_sync(self) -> Callable[[], None]:
-        """What any thread may run to do the same."""
-        if self._full_sync or self.path == ":memory:":
-            return _nothing
+        """What any thread may run to make all that was committed by now survive a power cut; it raises StorageError."""
         return partial(_sync_write_ahead_log, self.path)
 
     def committed(self) -> None:
@@ -161,10 +157,12 @@ class Journal:
 
 
 def _sync_write_ahead_log(path: str) -> None:
+    if path == ":memory:":
+        return
     # Commits are in the write-ahead log until SQLite moves them, which it syncs itself. It keeps its locks on other files.
     try:
         for name, flags in ((path + "-wal", os.O_RDWR), (os.path.dirname(path) or ".", os.O_RDONLY)):
-            with contextlib.suppress(FileNotFoundError):
+            with suppress(FileNotFoundError):
                 fd = os.open(name, flags | os.O_CLOEXEC)
                 try:
                     os.fsync(fd)
@@ -172,10 +170,6 @@ def _sync_write_ahead_log(path: str) -> None:
                     os.close(fd)
     except OSError as error:
         raise StorageError(f"{path} could not be synced: {error}") from error
-
-
-def _nothing() -> None:
-    pass
 
 
 def _checksum(sequence: int, timestamp_ms: int, body: bytes) -> int:

@@ -10,8 +10,8 @@ reading it raises DamagedFile, nothing is served and nothing dropped. Above it, 
 valid, and cuts the rest off: a tail that was torn by a crash. It says so in the log of the program and in `cut`.
 
 `append` only collects; `flush` writes what was collected in one write per segment and makes it readable; `sync` makes it survive a
-power cut. A flush that fails leaves the log as it was after the one before. `begin_sync` and `begin_checkpoint` return what another thread may run, so that
-appending and reading go on meanwhile; everything else belongs to one thread.
+power cut. A flush that fails leaves the log as it was after the one before. `begin_sync` and `begin_checkpoint` return what another
+thread may run, so that appending and reading go on meanwhile; everything else belongs to one thread.
 
 Segments are removed whole. The new start goes into the checkpoint first, so that a crash in between leaves files that opening removes.
 Only segments below the recovery point are removed; what is above it may be out of reach already, and goes after the next checkpoint.
@@ -31,7 +31,7 @@ from zlib import crc32
 from message_queues.errors import CorruptMessage, DamagedFile, OffsetOutOfRange, StorageError
 from message_queues.records.batch import HEADER_BYTES, PREFIX_BYTES, BatchHeader, read_header, read_records
 from message_queues.storage.checkpoint import Checkpoint, SegmentFacts, read_checkpoint, write_checkpoint
-from message_queues.storage.filesystem import File, FileSystem
+from message_queues.storage.filesystem import File, sync_file
 from message_queues.storage.index import MAX_RELATIVE_OFFSET, OFFSET_ENTRY_BYTES
 from message_queues.storage.open_files import OpenFiles
 from message_queues.storage.segment import Segment
@@ -536,18 +536,6 @@ class Log:
     def _checkpoint_path(self) -> str:
         return f"{self._directory}/{_CHECKPOINT}"
 
-    def _checkpoint_content(self, recovery_offset: int, recovered: SegmentFacts | None, state: bytes) -> bytes:
-        listed = [segment.facts() for segment in self._segments if recovered and segment.base_offset < recovered.base_offset]
-        return write_checkpoint(
-            Checkpoint(
-                recovery_offset,
-                self.start_offset,
-                tuple(epoch for epoch in self.leader_epochs if epoch[1] < recovery_offset),
-                (*listed, recovered) if recovered else (),
-                state,
-            )
-        )
-
     def _rewrite_checkpoint(self) -> None:
         """The same recovery point and state, another start or other segments."""
         self._checkpoint_number += 1
@@ -735,29 +723,6 @@ def _first_record(batch: bytes, timestamp_ms: int, start_offset: int) -> tuple[i
         if record.timestamp >= timestamp_ms and record.offset >= start_offset:
             return record.offset, record.timestamp
     return None
-
-
-def _sync_file(file_system: FileSystem, path: str) -> None:
-    """Through a handle of its own: the open files belong to the log's owner, and this may be another thread."""
-    try:
-        file = file_system.open(path)
-    except FileNotFoundError:
-        # Retention has removed it meanwhile.
-        return
-    try:
-        file.sync()
-    finally:
-        file.close()
-
-
-def _write_file(file_system: FileSystem, path: str, content: bytes) -> None:
-    file = file_system.open(path, create=True)
-    try:
-        file.truncate(0)
-        file.append([content])
-        file.sync()
-    finally:
-        file.close()
 
 
 def _base_offset(segment: Segment) -> int:
