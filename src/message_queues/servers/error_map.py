@@ -55,6 +55,7 @@ KAFKA: dict[type[BaseException], ErrorCode] = {
     errors.MemberIdRequired: ErrorCode.MEMBER_ID_REQUIRED,
     errors.GroupMaxSizeReached: ErrorCode.GROUP_MAX_SIZE_REACHED,
     errors.FencedInstanceId: ErrorCode.FENCED_INSTANCE_ID,
+    errors.UnsupportedVersion: ErrorCode.UNSUPPORTED_VERSION,
     errors.GroupSubscribedToTopic: ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC,
 }
 
