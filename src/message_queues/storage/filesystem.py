@@ -171,15 +171,20 @@ def sync_file(file_system: FileSystem, path: str) -> None:
         file.close()
 
 
-def _write_atomically(file_system: FileSystem, path: str, content: bytes) -> None:
-    temporary = path + ".tmp"
-    file = file_system.open(temporary, create=True)
+def write_file(file_system: FileSystem, path: str, content: bytes) -> None:
+    """A synced file with this content; the entry in its directory is not synced."""
+    file = file_system.open(path, create=True)
     try:
         file.truncate(0)
         file.append([content])
         file.sync()
     finally:
         file.close()
+
+
+def _write_atomically(file_system: FileSystem, path: str, content: bytes) -> None:
+    temporary = path + ".tmp"
+    write_file(file_system, temporary, content)
     file_system.rename(temporary, path)
     file_system.sync_directory(posixpath.dirname(path))
 

@@ -21,17 +21,16 @@ import logging
 import posixpath
 from bisect import bisect_right
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Lock
 from typing import Final, NamedTuple
 from zlib import crc32
 
 from message_queues.errors import CorruptMessage, DamagedFile, OffsetOutOfRange, StorageError
 from message_queues.records.batch import HEADER_BYTES, PREFIX_BYTES, BatchHeader, read_header, read_records
 from message_queues.storage.checkpoint import Checkpoint, SegmentFacts, read_checkpoint, write_checkpoint
-from message_queues.storage.filesystem import File, sync_file
+from message_queues.storage.filesystem import File, sync_file, write_file
 from message_queues.storage.index import MAX_RELATIVE_OFFSET, OFFSET_ENTRY_BYTES
 from message_queues.storage.open_files import OpenFiles
 from message_queues.storage.segment import Segment
@@ -86,7 +85,6 @@ class Log:
 
     __slots__ = (
         "_active",
-        "_checkpoint_lock",
         "_checkpoint_number",
         "_directory",
         "_entries_created",
@@ -122,10 +120,8 @@ class Log:
         self._entries_created = 0
         """How often a file was created; `_entries_synced` is how many of these the directory has kept for good."""
         self._entries_synced = 0
-        self._checkpoint_lock: Lock | None = None
-        """Held while a checkpoint is written, once there was one to be written on another thread."""
         self._checkpoint_number = 0
-        """The newest checkpoint begun; an older one is not written any more."""
+        """The newest checkpoint begun; an older one is not finished any more."""
         self._recovery = _NO_RECOVERY
         self._last_epoch = -1
         self._tail_offset = -1
@@ -274,34 +270,45 @@ class Log:
 
     def checkpoint(self, state: bytes) -> None:
         """Moves the recovery point to the end of the log and keeps `state`, the owner's view of everything below it."""
-        self.begin_checkpoint(state)()
+        write, finish = self.begin_checkpoint(state)
+        write()
+        finish()
 
-    def begin_checkpoint(self, state: bytes) -> Callable[[], None]:
-        """What any thread may run to make a checkpoint of the log as it is now; it raises StorageError.
+    def begin_checkpoint(self, state: bytes) -> tuple[Callable[[], None], Callable[[], None]]:
+        """A checkpoint of the log as it is now in two parts: what any thread may run, then what its owner runs; both raise StorageError.
 
-        It is left undone when a newer one, or one that removes segments, was begun meanwhile.
+        It is left undone when another was begun meanwhile, be it to remove segments.
         """
         self.flush()
         self._write_indexes()
         written = [segment for segment in self._segments if segment.flushed_size]
         recovery = _Recovery(self.flushed_offset, written[-1].facts() if written else None, state)
-        content = self._checkpoint_content(recovery)
-        if self._checkpoint_lock is None:
-            self._checkpoint_lock = Lock()
         self._checkpoint_number += 1
-        return partial(self._finish_checkpoint, self._checkpoint_lock, self._checkpoint_number, self.begin_sync(), recovery, content)
+        write = partial(self._write_new_checkpoint, self.begin_sync(), self._checkpoint_content(recovery))
+        return write, partial(self._adopt_checkpoint, self._checkpoint_number, recovery)
 
-    def _finish_checkpoint(self, lock: Lock, number: int, sync: Callable[[], None], recovery: "_Recovery", content: bytes) -> None:
+    def _write_new_checkpoint(self, sync: Callable[[], None], content: bytes) -> None:
         sync()
-        with lock:
-            if number == self._checkpoint_number:
-                self._replace_checkpoint(content)
-                self._recovery = recovery
+        try:
+            write_file(self._open_files.file_system, self._new_checkpoint_path, content)
+        except OSError as error:
+            raise StorageError(f"{self._new_checkpoint_path} could not be written: {error}") from error
+
+    def _adopt_checkpoint(self, number: int, recovery: _Recovery) -> None:
+        if number != self._checkpoint_number:
+            return
+        try:
+            # Not synced: the checkpoint before says less, but nothing that is wrong.
+            self._open_files.file_system.rename(self._new_checkpoint_path, self._checkpoint_path)
+        except OSError as error:
+            raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
+        self._recovery = recovery
 
     def close(self, state: bytes) -> None:
         """Makes a checkpoint, unless the last one says the same, and closes the files."""
         self.flush()
-        if self.flushed_offset != self._recovery.offset or state != self._recovery.state:
+        has_files = self._entries_created > 0
+        if has_files and (self.flushed_offset != self._recovery.offset or state != self._recovery.state):
             self.checkpoint(state)
         self._checkpoint_number += 1
         self._close_files()
@@ -536,6 +543,10 @@ class Log:
     def _checkpoint_path(self) -> str:
         return f"{self._directory}/{_CHECKPOINT}"
 
+    @property
+    def _new_checkpoint_path(self) -> str:
+        return self._checkpoint_path + ".new"
+
     def _rewrite_checkpoint(self) -> None:
         """The same recovery point and state, another start or other segments."""
         self._checkpoint_number += 1
@@ -543,8 +554,7 @@ class Log:
             if not self._entries_created:
                 self._open_files.file_system.make_directories(self._directory)
                 self._entries_created += 1
-            with self._checkpoint_lock or nullcontext():
-                self._replace_checkpoint(self._checkpoint_content(self._recovery))
+            self._open_files.file_system.write_atomically(self._checkpoint_path, self._checkpoint_content(self._recovery))
             self._sync_directories(self._entries_created)
         except OSError as error:
             raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
@@ -560,12 +570,6 @@ class Log:
                 recovery.state,
             )
         )
-
-    def _replace_checkpoint(self, content: bytes) -> None:
-        try:
-            self._open_files.file_system.write_atomically(self._checkpoint_path, content)
-        except OSError as error:
-            raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
 
     def _write_indexes(self) -> None:
         """Of the segments that the last checkpoint did not know to be complete."""
