@@ -55,6 +55,20 @@ def encode_into(message: Message, version: int, chunks: list[bytes]) -> None:
     message_writer(type(message), version)(message, chunks.append)
 
 
+def decode_document(cls: type[M], data: bytes) -> M:
+    """A message that stands in a BYTES field behind its own INT16 version; a version that is newer than ours is read as our highest."""
+    if len(data) < 2:
+        raise MalformedMessage(f"{cls.__name__} has no version", 0)
+    version = int.from_bytes(data[:2], "big", signed=True)
+    if version < cls.valid_versions.lowest:
+        raise MalformedMessage(f"{cls.__name__} has no version {version}", 0)
+    return decode(cls, min(version, cls.valid_versions.highest), data, 2)
+
+
+def encode_document(message: Message, version: int) -> bytes:
+    return version.to_bytes(2, "big") + encode(message, version)
+
+
 @cache
 def message_reader(cls: StructType, version: int) -> Reader:
     return _reader(cls, version, _is_flexible(cls, version))

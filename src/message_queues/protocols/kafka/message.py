@@ -11,6 +11,7 @@ Compact forms are chosen by the version; they need no declaration.
 An instance is mutable, has slots, takes keywords, and starts with Kafka's defaults: 0, "", an empty list, or what `default` says.
 """
 
+from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
 from types import GenericAlias, UnionType
@@ -199,8 +200,9 @@ def _constructor(cls: StructType) -> Any:
 
 
 @cache
-def _all_fields(cls: StructType) -> "attrgetter[Any]":
-    return attrgetter(*(declared.name for declared in cls.declared_fields))
+def _values_of(cls: StructType) -> Callable[["Struct"], Any]:
+    names = [declared.name for declared in cls.declared_fields]
+    return attrgetter(*names) if names else type
 
 
 class Struct(metaclass=StructType):
@@ -212,7 +214,7 @@ class Struct(metaclass=StructType):
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        values = _all_fields(type(self))
+        values = _values_of(type(self))
         return bool(values(self) == values(other))
 
     def __repr__(self) -> str:

@@ -59,20 +59,6 @@ def read_compact_length(data: bytes, position: int) -> tuple[int, int]:
     return value - 1, position
 
 
-def read_nullable_string(data: bytes, position: int) -> tuple[str | None, int]:
-    """NULLABLE_STRING, with its length as INT16."""
-    end = position + 2
-    length = int.from_bytes(data[position:end], "big", signed=True)
-    if end > len(data):
-        raise overrun(position, 2, len(data))
-    if length < 0:
-        return None, end
-    position, end = end, end + length
-    if end > len(data):
-        raise overrun(position, length, len(data))
-    return data[position:end].decode("utf-8", "replace"), end
-
-
 def skip_tagged_fields(data: bytes, position: int) -> int:
     """The position after a tag section (KIP-482) whose fields are of no interest."""
     count, position = read_unsigned_varint(data, position)
