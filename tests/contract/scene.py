@@ -1,0 +1,192 @@
+"""What a contract test works with: a raw connection, names of its own, and the few preparations that most cases need."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from tests.contract.plain_answer import plain
+from tests.contract.raw_client import API_OF_REQUEST, ConnectionClosed, RawClient
+from tests.patience import eventually
+from tests.servers_under_test import ServerUnderTest
+
+from message_queues.errors import UnsupportedVersion
+from message_queues.protocols.kafka.codec import encode
+from message_queues.protocols.kafka.message import Message
+from message_queues.protocols.kafka.messages.groups import (
+    JoinGroupRequest,
+    JoinGroupRequestProtocol,
+    JoinGroupResponse,
+    SyncGroupRequest,
+    SyncGroupRequestAssignment,
+    SyncGroupResponse,
+)
+from message_queues.protocols.kafka.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    ListOffsetsTopic,
+)
+from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
+from message_queues.protocols.kafka.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
+from message_queues.protocols.kafka.messages.topics import (
+    CreatableReplicaAssignment,
+    CreatableTopic,
+    CreatableTopicConfig,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+)
+from message_queues.records.batch import Record, build_batch
+
+M = TypeVar("M", bound=Message)
+NUMBERS = itertools.count()
+CLOSED = "the connection is closed"
+
+NOW = int(time.time() * 1000)
+
+
+def batch(*values: bytes | None, key: bytes | None = b"key", timestamp: int = NOW, **fields: Any) -> bytes:
+    return build_batch([Record(offset, timestamp, key, value) for offset, value in enumerate(values)], **fields)
+
+
+class Scene:
+    def __init__(self, server: ServerUnderTest) -> None:
+        self.server = server
+        self.client = RawClient(*server.host_and_port())
+        self._names: dict[str, str] = {}
+        self._topic_ids: dict[bytes, str] = {}
+        self._ids_of_topics: dict[str, bytes] = {}
+
+    def close(self) -> None:
+        self.client.close()
+
+    def another_client(self, client_id: str = "contract") -> RawClient:
+        return RawClient(*self.server.host_and_port(), client_id)
+
+    # Names
+
+    def name(self, stem: str) -> str:
+        """A name that was never used; answers show `<stem>` in its place."""
+        name = f"{stem}-{os.getpid()}-{os.urandom(3).hex()}-{next(NUMBERS)}"
+        self._names[name] = f"<{stem}>"
+        return name
+
+    def topic(self, partitions: int = 1, config: Mapping[str, str] | None = None, stem: str = "topic") -> str:
+        """A new topic whose partitions have leaders."""
+        name = self.name(stem)
+        configs = [CreatableTopicConfig(name=key, value=value) for key, value in (config or {}).items()]
+        request = CreateTopicsRequest(topics=[CreatableTopic(name=name, num_partitions=partitions, replication_factor=1, configs=configs)])
+        answer = self.request(request, 7, CreateTopicsResponse)
+        assert [topic.error_code for topic in answer.topics] == [0], answer
+        eventually(lambda: self.is_ready(name))
+        self._ids_of_topics[name] = answer.topics[0].topic_id
+        self._topic_ids[answer.topics[0].topic_id] = f"<id of {self._names[name]}>"
+        return name
+
+    def is_ready(self, topic: str) -> bool:
+        """It is described, and each of its partitions answers: a real broker's metadata are a moment ahead of its logs."""
+        request = MetadataRequest(topics=[MetadataRequestTopic(name=topic)], allow_auto_topic_creation=False)
+        (described,) = self.request(request, 12, MetadataResponse).topics
+        if described.error_code or any(partition.error_code for partition in described.partitions):
+            return False
+        partitions = [ListOffsetsPartition(partition_index=each.partition_index, timestamp=-1) for each in described.partitions]
+        asked = ListOffsetsRequest(replica_id=-1, topics=[ListOffsetsTopic(name=topic, partitions=partitions)])
+        return all(each.error_code == 0 for each in self.request(asked, 7, ListOffsetsResponse).topics[0].partitions)
+
+    def topic_id(self, topic: str) -> bytes:
+        return self._ids_of_topics[topic]
+
+    # Questions
+
+    def request(self, request: Message, version: int, response: type[M]) -> M:
+        """The answer as it came."""
+        answer = self.client.ask(request, version)
+        assert isinstance(answer, response)
+        return answer
+
+    def ask(self, request: Message, version: int | None = None) -> Any:
+        """The answer in one version, the newest unless told, ready to be compared."""
+        version = API_OF_REQUEST[type(request)].max_version if version is None else version
+        try:
+            return self.plain(self.client.ask(request, version))
+        except ConnectionClosed:
+            self.client.close()
+            self.client = self.another_client()
+            return CLOSED
+
+    def ask_all(self, request: Message | Callable[[], Message]) -> dict[str, Any]:
+        """The answers in every version that can carry the request; versions that give equal ones are named together."""
+        make = request if not isinstance(request, Message) else lambda: request
+        api = API_OF_REQUEST[type(make())]
+        found: list[tuple[list[int], Any]] = []
+        for version in range(api.min_version, api.max_version + 1):
+            question = make()
+            if not can_carry(question, version):
+                continue
+            answer = self.ask(question, version)
+            if found and found[-1][1] == answer:
+                found[-1][0].append(version)
+            else:
+                found.append(([version], answer))
+        return {f"v{versions[0]}-{versions[-1]}": answer for versions, answer in found}
+
+    def plain(self, answer: Message) -> Any:
+        return plain(answer, self._names, self._topic_ids)
+
+    # Preparations
+
+    def produce(self, topic: str, records: bytes | None, *, partition: int = 0, acks: int = -1) -> ProduceRequest:
+        data = TopicProduceData(
+            name=topic, topic_id=self.topic_id(topic), partition_data=[PartitionProduceData(index=partition, records=records)]
+        )
+        return ProduceRequest(acks=acks, timeout_ms=10_000, topic_data=[data])
+
+    def append(self, topic: str, *batches: bytes, partition: int = 0) -> None:
+        """Each batch must be accepted."""
+        for each in batches:
+            answer = self.request(self.produce(topic, each, partition=partition), 11, ProduceResponse)
+            assert answer.responses[0].partition_responses[0].error_code == 0, answer
+
+    def join(
+        self, group: str, *, instance: str | None = None, member_id: str = "", protocols: tuple[str, ...] = ("range",)
+    ) -> JoinGroupRequest:
+        return JoinGroupRequest(
+            group_id=group,
+            session_timeout_ms=10_000,
+            rebalance_timeout_ms=10_000,
+            member_id=member_id,
+            group_instance_id=instance,
+            protocol_type="consumer",
+            protocols=[JoinGroupRequestProtocol(name=name, metadata=b"subscription") for name in protocols],
+        )
+
+    def only_member(self, group: str, *, instance: str | None = None) -> JoinGroupResponse:
+        """Join as the only member and take the assignment `mine`; the group is then stable."""
+        first = self.request(self.join(group, instance=instance), 9, JoinGroupResponse)
+        if first.error_code != 0:
+            first = self.request(self.join(group, instance=instance, member_id=first.member_id), 9, JoinGroupResponse)
+        assert first.error_code == 0, first
+        sync = SyncGroupRequest(
+            group_id=group,
+            generation_id=first.generation_id,
+            member_id=first.member_id,
+            group_instance_id=instance,
+            protocol_type="consumer",
+            protocol_name="range",
+            assignments=[SyncGroupRequestAssignment(member_id=first.member_id, assignment=b"mine")],
+        )
+        assert self.request(sync, 5, SyncGroupResponse).error_code == 0
+        return first
+
+
+def can_carry(request: Message, version: int) -> bool:
+    try:
+        encode(request, version)
+    except UnsupportedVersion:
+        return False
+    return True
+
+
+def assignments(*replicas: list[int]) -> list[CreatableReplicaAssignment]:
+    return [CreatableReplicaAssignment(partition_index=index, broker_ids=nodes) for index, nodes in enumerate(replicas)]
