@@ -15,6 +15,7 @@ from message_queues.broker.clock import Clock, SystemClock, Timers
 from message_queues.broker.cluster.nodes import Node, Nodes
 from message_queues.broker.configs.broker_configs import BrokerConfig
 from message_queues.broker.coordination.coordinator import GroupCoordinator
+from message_queues.broker.coordination.group_settings import GroupSettings
 from message_queues.broker.event import Event
 from message_queues.broker.events import (
     BrokerConfigsAltered,
@@ -81,7 +82,9 @@ class Broker:
         self._open_files = home.open_files
         self.topics = Topics(self.nodes, self.config, home, str(data.topics))
         self.producer_ids = ProducerIds(self.commit)
-        self.groups = GroupCoordinator(self.timers, self.config, self.nodes, self.topics, self.commit)
+        self.groups = GroupCoordinator(
+            self.timers, GroupSettings.of(self.config.int), self.nodes.ids, self.topics.partition_count, self.commit
+        )
         self.group_configs: dict[str, dict[str, str]] = {}
         self._apply: dict[type[Event], Callable[..., object]] = {
             ClusterCreated: self._apply_cluster_created,
@@ -175,6 +178,7 @@ class Broker:
     def _apply_broker_configs_altered(self, event: BrokerConfigsAltered) -> None:
         self.config.apply_dynamic(event.node_id, event.changes)
         self.topics.broker_config_changed()
+        self.groups.settings = GroupSettings.of(self.config.int)
 
     def _apply_group_configs_altered(self, event: GroupConfigsAltered) -> None:
         configs = self.group_configs.setdefault(event.group_id, {})

@@ -116,6 +116,11 @@ class Topics:
             raise UnknownTopicOrPartition(f"This server does not host this topic-partition: {name}-{index}")
         return topic.partitions[index]
 
+    def partition_count(self, name: str) -> int | None:
+        """None for a topic that does not exist."""
+        topic = self.by_name.get(name)
+        return None if topic is None else len(topic.partitions)
+
     def directory_of(self, topic_id: bytes) -> str:
         return f"{self._directory}/{topic_id.hex()}"
 

@@ -1,5 +1,6 @@
 """The broker configurations that groups obey, as values; the defaults are those of Apache Kafka 4.3."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -23,3 +24,17 @@ class GroupSettings:
     """offsets.retention.check.interval.ms"""
     offsets_partitions: int = 50
     """offsets.topic.num.partitions: what group ids are hashed to; each partition's leader coordinates its groups."""
+
+    @classmethod
+    def of(cls, config: Callable[[str], int]) -> "GroupSettings":
+        """`config` gives the value of a broker configuration by its name."""
+        return cls(
+            initial_rebalance_delay_ms=config("group.initial.rebalance.delay.ms"),
+            min_session_timeout_ms=config("group.min.session.timeout.ms"),
+            max_session_timeout_ms=config("group.max.session.timeout.ms"),
+            max_size=config("group.max.size"),
+            offset_metadata_max_bytes=config("offset.metadata.max.bytes"),
+            offsets_retention_ms=config("offsets.retention.minutes") * 60_000,
+            offsets_retention_check_interval_ms=config("offsets.retention.check.interval.ms"),
+            offsets_partitions=config("offsets.topic.num.partitions"),
+        )
