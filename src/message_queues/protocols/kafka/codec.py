@@ -2,7 +2,18 @@
 
 For each (class, version) a reader and a writer are compiled from the declaration on first use, as straight-line Python: fields of fixed
 size that follow each other become one `struct` call, together with the length of the string, bytes or array that comes next.
-A traceback shows the generated line.
+A traceback shows the generated line. The middle of what reads a HeartbeatRequest in version 4:
+
+    n, = c12(data, p)                                    # unpack_from of ">B"
+    p += 1
+    if n > 127: n, p = read_compact_length(data, p - 1)
+    else: n -= 1
+    if n < 0: raise null_refused('HeartbeatRequest v4: group_id', p)
+    e = p + n
+    if e > limit: raise overrun(p, n, limit)
+    m.group_id = data[p:e].decode('utf-8', 'replace')
+    p = e
+    m.generation_id, n, = c13(data, p)                   # ">iB": the next field and the length of the one after it
 
 Reading refuses (`MalformedMessage`, with the position): a length or count beyond the bytes left, null where the version has none, a tagged
 field whose size is wrong. Unknown tagged fields are skipped. Bytes after the message are ignored, as Kafka does.
@@ -251,10 +262,9 @@ class _ReaderSource(_Source):
         target, kind = f"m.{declared.name}", declared.type
         if isinstance(kind, StructType):
             self.check_count(max(1, _least_size(kind, self.version, self.flexible)))
+            reader = self.constant(_reader(kind, self.version, self.flexible))
             self.emit(f"{target} = items = []", "for _ in range(n):")
-            self.emit(
-                f"    item, p = {self.constant(_reader(kind, self.version, self.flexible))}(data, p, limit)", "    items.append(item)"
-            )
+            self.emit(f"    item, p = {reader}(data, p, limit)", "    items.append(item)")
         elif kind.name == "uuid":
             self.check_count(kind.size)
             self.emit("e = p + n * 16", f"{target} = [data[i : i + 16] for i in range(p, e, 16)]", "p = e")
