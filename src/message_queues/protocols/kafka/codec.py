@@ -4,7 +4,7 @@ For each (class, version) a reader and a writer are compiled from the declaratio
 size that follow each other become one `struct` call, together with the length of the string, bytes or array that comes next.
 A traceback shows the generated line. The middle of what reads a HeartbeatRequest in version 4:
 
-    n, = c12(data, p)                                    # unpack_from of ">B"
+    n, = c10(data, p)                                    # unpack_from of ">B"
     p += 1
     if n > 127: n, p = read_compact_length(data, p - 1)
     else: n -= 1
@@ -13,7 +13,7 @@ A traceback shows the generated line. The middle of what reads a HeartbeatReques
     if e > limit: raise overrun(p, n, limit)
     m.group_id = data[p:e].decode('utf-8', 'replace')
     p = e
-    m.generation_id, n, = c13(data, p)                   # ">iB": the next field and the length of the one after it
+    m.generation_id, n, = c11(data, p)                   # ">iB": the next field and the length of the one after it
 
 Reading refuses (`MalformedMessage`, with the position): a length or count beyond the bytes left, null where the version has none, a tagged
 field whose size is wrong. Unknown tagged fields are skipped. Bytes after the message are ignored, as Kafka does.
