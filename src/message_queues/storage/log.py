@@ -19,8 +19,9 @@ Only segments below the recovery point are removed; what is above it may be out 
 
 import logging
 import posixpath
+import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +39,8 @@ from message_queues.storage.segment import Segment
 _logger = logging.getLogger(__name__)
 
 _CHECKPOINT: Final = "checkpoint"
+_LOG_NAME: Final = re.compile(r"\d{20}\.log")
+_OTHER_NAME: Final = re.compile(r"(\d{20})\.(?:log|index|timeindex)|checkpoint\..+")
 _NEVER: Final = 2**63
 
 
@@ -116,7 +119,7 @@ class Log:
         self._pending: list[bytes | memoryview] = []
         """What was appended to the active segment since the last flush."""
         self._full: list[tuple[Segment, list[bytes | memoryview]]] | None = None
-        """Segments rolled since the last flush, and what they wait to have written. An empty list: the last flush left a torn tail."""
+        """What other segments wait to have written: those rolled since the last flush, and one whose torn tail must go first."""
         self._entries_created = 0
         """How often a file was created; `_entries_synced` is how many of these the directory has kept for good."""
         self._entries_synced = 0
@@ -170,6 +173,7 @@ class Log:
 
     def append(self, header: BatchHeader, chunks: tuple[bytes | memoryview, ...], now_ms: int) -> None:
         """Takes a batch that carries its offset and epoch already; `chunks` are its bytes, and stay unchanged until the flush."""
+        assert header.base_offset == self.end_offset, (header, self.end_offset)
         size = header.batch_length + PREFIX_BYTES
         end_offset = header.base_offset + header.last_offset_delta + 1
         max_timestamp = header.max_timestamp
@@ -214,16 +218,12 @@ class Log:
             self._take_back()
             raise StorageError(f"{segment.path} could not be written: {error}") from error
         self._pending = []
+        self._tail_position = segment.flushed_size
+        self._tail_offset = self.flushed_offset if segment.flushed_size else segment.base_offset
         if self._full is not None:
             for full, _ in self._full:
                 full.mark_flushed()
             self._full = None
-        if segment.flushed_size:
-            self._tail_offset = self.flushed_offset
-            self._tail_position = segment.flushed_size
-        else:
-            self._tail_offset = segment.base_offset
-            self._tail_position = 0
         segment.flushed_size = segment.size
         segment.flushed_max_timestamp = segment.max_timestamp
         segment.flushed_max_timestamp_offset = segment.max_timestamp_offset
@@ -284,22 +284,25 @@ class Log:
         written = [segment for segment in self._segments if segment.flushed_size]
         recovery = _Recovery(self.flushed_offset, written[-1].facts() if written else None, state)
         self._checkpoint_number += 1
-        write = partial(self._write_new_checkpoint, self.begin_sync(), self._checkpoint_content(recovery))
+        write = partial(self._write_new_checkpoint, self._checkpoint_number, self.begin_sync(), self._checkpoint_content(recovery))
         return write, partial(self._adopt_checkpoint, self._checkpoint_number, recovery)
 
-    def _write_new_checkpoint(self, sync: Callable[[], None], content: bytes) -> None:
+    def _write_new_checkpoint(self, number: int, sync: Callable[[], None], content: bytes) -> None:
         sync()
+        path = self._new_checkpoint_path(number)
         try:
-            write_file(self._open_files.file_system, self._new_checkpoint_path, content)
+            write_file(self._open_files.file_system, path, content)
         except OSError as error:
-            raise StorageError(f"{self._new_checkpoint_path} could not be written: {error}") from error
+            raise StorageError(f"{path} could not be written: {error}") from error
 
     def _adopt_checkpoint(self, number: int, recovery: _Recovery) -> None:
-        if number != self._checkpoint_number:
-            return
+        file_system = self._open_files.file_system
         try:
+            if number != self._checkpoint_number:
+                file_system.remove(self._new_checkpoint_path(number))
+                return
             # Not synced: the checkpoint before says less, but nothing that is wrong.
-            self._open_files.file_system.rename(self._new_checkpoint_path, self._checkpoint_path)
+            file_system.rename(self._new_checkpoint_path(number), self._checkpoint_path)
         except OSError as error:
             raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
         self._recovery = recovery
@@ -354,8 +357,8 @@ class Log:
     def offset_for_timestamp(self, timestamp_ms: int) -> tuple[int, int] | None:
         """(offset, timestamp) of the first record that is as late as `timestamp_ms` or later."""
         try:
-            for segment in self._segments:
-                if segment.flushed_size and segment.flushed_max_timestamp >= timestamp_ms:
+            for segment in self._readable_segments():
+                if segment.flushed_max_timestamp >= timestamp_ms:
                     found = self._search(segment, timestamp_ms)
                     if found is not None:
                         return found
@@ -365,12 +368,13 @@ class Log:
 
     def max_timestamp(self) -> tuple[int, int] | None:
         """(offset, timestamp) of the first record that has the latest timestamp in the log."""
-        segment = max((s for s in self._segments if s.flushed_size), key=_latest_timestamp, default=None)
-        if segment is None or segment.flushed_max_timestamp < 0:
-            return None
-        offset, timestamp = max(segment.flushed_max_timestamp_offset, self.start_offset), segment.flushed_max_timestamp
-        batch = self._batch_at(offset)
-        return _first_record(batch, timestamp, self.start_offset) or (offset, timestamp)
+        latest = -1
+        for segment in self._readable_segments():
+            if segment.flushed_max_timestamp_offset >= self.start_offset:
+                latest = max(latest, segment.flushed_max_timestamp)
+            elif segment.flushed_max_timestamp > latest:
+                latest = max(latest, self._latest_readable(segment))
+        return None if latest < 0 else self.offset_for_timestamp(latest)
 
     # Forgetting.
 
@@ -469,8 +473,10 @@ class Log:
         self.leader_epochs.append((epoch, offset))
         self._last_epoch = epoch
 
-    def _epoch_at(self, offset: int) -> int:
-        return self.leader_epochs[bisect_right(self.leader_epochs, offset, key=_first_offset) - 1][0]
+    def _epoch_at(self, offset: int) -> tuple[int, int]:
+        """The leader epoch of a batch, and the offset at which it may change."""
+        after = bisect_right(self.leader_epochs, offset, key=_first_offset)
+        return self.leader_epochs[after - 1][0], self.leader_epochs[after][1] if after < len(self.leader_epochs) else _NEVER
 
     def _create(self, segment: Segment) -> File:
         file_system = self._open_files.file_system
@@ -486,14 +492,12 @@ class Log:
         return file
 
     def _write_full(self, full: list[tuple[Segment, list[bytes | memoryview]]]) -> None:
-        active = self._active
-        if not full and active is not None and active.flushed_size:
-            self._open_files.get(active.path).truncate(active.flushed_size)
         for segment, chunks in full:
             file = self._open_files.get(segment.path) if segment.flushed_size else self._create(segment)
-            if segment.flushed_size and file.size != segment.flushed_size:
+            if file.size != segment.flushed_size:
                 file.truncate(segment.flushed_size)
-            file.append(chunks)
+            if chunks:
+                file.append(chunks)
 
     def _take_back(self) -> None:
         """After a failed flush: the log, in memory and on disk, is what the flush before left."""
@@ -518,7 +522,7 @@ class Log:
             self._open_files.get(segment.path).truncate(segment.flushed_size)
         except OSError:
             # The next flush tries again before it writes.
-            self._full = []
+            self._full = [(segment, [])]
 
     def _remove_files(self, segment: Segment) -> None:
         """What cannot be removed now is removed by the next opening."""
@@ -528,8 +532,11 @@ class Log:
                 self._open_files.file_system.remove(path)
 
     def _sync_directories(self, entries_created: int) -> None:
-        self._open_files.file_system.sync_directory(self._directory)
-        self._open_files.file_system.sync_directory(posixpath.dirname(self._directory))
+        directory = self._directory
+        # The first file may have brought the directory and the one above it into being.
+        for _ in range(1 if self._entries_synced else 3):
+            self._open_files.file_system.sync_directory(directory)
+            directory = posixpath.dirname(directory)
         self._entries_synced = entries_created
 
     def _close_files(self) -> None:
@@ -543,9 +550,9 @@ class Log:
     def _checkpoint_path(self) -> str:
         return f"{self._directory}/{_CHECKPOINT}"
 
-    @property
-    def _new_checkpoint_path(self) -> str:
-        return self._checkpoint_path + ".new"
+    def _new_checkpoint_path(self, number: int) -> str:
+        # Two may be written at the same time: one that another thread has not finished, and one that replaces it.
+        return f"{self._directory}/{_CHECKPOINT}.{number}"
 
     def _rewrite_checkpoint(self) -> None:
         """The same recovery point and state, another start or other segments."""
@@ -585,7 +592,7 @@ class Log:
             names = self._open_files.file_system.list_directory(self._directory)
         except FileNotFoundError:
             return
-        bases = [int(name[:-4]) for name in names if name.endswith(".log")]
+        bases = [int(name[:20]) for name in names if _LOG_NAME.fullmatch(name)]
         if _CHECKPOINT in names:
             bases = self._load_checkpoint(bases)
         elif bases and bases[0] != 0:
@@ -595,9 +602,19 @@ class Log:
         self.end_offset = self._recovery.offset
         self._recover_tail(bases, on_recovered)
         self.flushed_offset = self.end_offset
+        self._remove_strays(names)
         if self._segments:
             self._active = self._segments[-1]
             self._set_limits(self._active)
+
+    def _remove_strays(self, names: list[str]) -> None:
+        """Files that a crash kept from being removed or renamed: of segments that are gone, and checkpoints that came to nothing."""
+        kept = {f"{segment.base_offset:020d}" for segment in self._segments}
+        for name in names:
+            ours = _OTHER_NAME.fullmatch(name)
+            if ours is not None and ours[1] not in kept:
+                with suppress(OSError):
+                    self._open_files.file_system.remove(f"{self._directory}/{name}")
 
     def _load_checkpoint(self, bases: list[int]) -> list[int]:
         """Takes over what the checkpoint says; returns the segments that follow it."""
@@ -613,13 +630,11 @@ class Log:
             if segment.base_offset not in unlisted:
                 raise DamagedFile(segment.path, 0, "it is missing")
             unlisted.remove(segment.base_offset)
-        for base in [base for base in unlisted if base < self._recovery.offset]:
-            segment = Segment(self._directory, base, 0)
-            if base >= self.start_offset:
-                raise DamagedFile(segment.path, 0, "the checkpoint does not know it")
-            self._remove_files(segment)
-            unlisted.remove(base)
-        return sorted(unlisted)
+        for base in sorted(unlisted):
+            # Retention was interrupted; what else there is below the recovery point is not ours to remove.
+            if self.start_offset <= base < self._recovery.offset:
+                raise DamagedFile(f"{self._directory}/{base:020d}.log", 0, "the checkpoint does not know it")
+        return sorted(base for base in unlisted if base >= self._recovery.offset)
 
     def _recover_tail(self, bases: list[int], on_recovered: Callable[[BatchHeader], None]) -> None:
         """Takes in the valid batches above the recovery point and cuts off the rest."""
@@ -631,18 +646,20 @@ class Log:
                 raise DamagedFile(segment.path, size, f"it ends before {segment.size}, which was synced")
             self._recover_segment(segment, on_recovered)
         for base in bases:
-            segment = Segment(self._directory, base, 0)
             if base < self.end_offset:
                 # Left behind by a flush that failed; what it held was written to the segment before.
-                self._remove_files(segment)
-            elif base > self.end_offset or self.cut is not None:
+                continue
+            segment = Segment(self._directory, base, 0)
+            if base > self.end_offset or self.cut is not None:
                 self._cut(segment, 0, f"it does not follow offset {self.end_offset}")
             else:
                 self._segments.append(segment)
                 self._recover_segment(segment, on_recovered)
                 if not segment.size:
                     self._segments.pop()
-                    self._remove_files(segment)
+        if self.cut is not None:
+            # What was cut off must not come back behind what is written next.
+            self._open_files.file_system.sync_directory(self._directory)
 
     def _recover_segment(self, segment: Segment, on_recovered: Callable[[BatchHeader], None]) -> None:
         def take(header: BatchHeader, position: int) -> None:
@@ -694,25 +711,32 @@ class Log:
             raise DamagedFile(segment.path, position, f"the batch claims {size} bytes and goes past the end of the segment")
         return self._open_files.get(segment.path).read_at(position, size)
 
+    def _readable_segments(self) -> list[Segment]:
+        """Those that hold something between the start and what was flushed."""
+        return [
+            segment
+            for number, segment in enumerate(self._segments)
+            if segment.flushed_size and self._end_of(number) > self.start_offset < self.flushed_offset
+        ]
+
     def _search(self, segment: Segment, timestamp_ms: int) -> tuple[int, int] | None:
-        offset = max(segment.base_offset, self.start_offset)
-        if segment.index is not None:
-            offset = max(offset, segment.offset_before(self._open_files, timestamp_ms, self._settings.index_interval_bytes))
-        if offset >= self.flushed_offset:
-            return None
-        position = segment.locate(self._open_files, offset, self._settings.index_interval_bytes)
-        base_offset = read_header(self._open_files.get(segment.path).read_at(position, HEADER_BYTES)).base_offset
-        for header, at in segment.batches(self._open_files, position, base_offset):
+        offset = max(self.start_offset, segment.offset_before(self._open_files, timestamp_ms, self._settings.index_interval_bytes))
+        for header, position in self._batches_from(segment, offset):
             if header.max_timestamp >= timestamp_ms:
-                batch = self._open_files.get(segment.path).read_at(at, header.size)
+                batch = self._open_files.get(segment.path).read_at(position, header.size)
                 found = _first_record(batch, timestamp_ms, self.start_offset)
                 if found is not None:
                     return found
         return None
 
-    def _batch_at(self, offset: int) -> bytes:
-        data = self.read(offset, 0)
-        return data[: read_header(data).size]
+    def _latest_readable(self, segment: Segment) -> int:
+        """The latest timestamp in the first segment, whose own latest was deleted; of a batch in part deleted it is the whole one's."""
+        return max(header.max_timestamp for header, _ in self._batches_from(segment, self.start_offset))
+
+    def _batches_from(self, segment: Segment, offset: int) -> Iterator[tuple[BatchHeader, int]]:
+        position = segment.locate(self._open_files, offset, self._settings.index_interval_bytes)
+        header = read_header(self._open_files.get(segment.path).read_at(position, HEADER_BYTES))
+        return segment.batches(self._open_files, position, header.base_offset)
 
 
 def _first_record(batch: bytes, timestamp_ms: int, start_offset: int) -> tuple[int, int] | None:
@@ -731,10 +755,6 @@ def _first_record(batch: bytes, timestamp_ms: int, start_offset: int) -> tuple[i
 
 def _base_offset(segment: Segment) -> int:
     return segment.base_offset
-
-
-def _latest_timestamp(segment: Segment) -> int:
-    return segment.flushed_max_timestamp
 
 
 def _first_offset(epoch: tuple[int, int]) -> int:

@@ -14,8 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from google_crc32c import value
+
 from message_queues.errors import DamagedFile
-from message_queues.records.batch import HEADER_BYTES, MAGIC, BatchHeader, checksum_matches, read_header
+from message_queues.records.batch import CRC_START, HEADER_BYTES, MAGIC, PREFIX_BYTES, BatchHeader, checksum_matches, read_header
 from message_queues.storage.checkpoint import SegmentFacts
 from message_queues.storage.index import IndexIsWrong, SparseIndex
 from message_queues.storage.open_files import OpenFiles
@@ -189,13 +191,13 @@ class Segment:
                     if is_entry:
                         raise IndexIsWrong(self.path)
                     raise self._broken(open_files, start, start_offset, position + at)
-                if length < HEADER_BYTES - 12 or last_offset_delta < 0:
+                if length < HEADER_BYTES - PREFIX_BYTES or last_offset_delta < 0:
                     raise self._broken(open_files, start, start_offset, position + at)
                 is_entry = False
                 expected_offset += last_offset_delta + 1
                 if offset < expected_offset:
                     return position + at
-                at += length + 12
+                at += length + PREFIX_BYTES
             position += at
         raise self._broken(open_files, start, start_offset, position)
 
@@ -205,27 +207,34 @@ class Segment:
             position = at + header.size
         return DamagedFile(self.path, suspect, f"the batches before it end at {position} and do not reach it")
 
-    def check(self, data: bytes, position: int, leader_epochs: Callable[[int], int], expected_offset: int | None = None) -> bytes:
-        """The whole batches at the start of `data`, which was read at `position`; DamagedFile if one of them is not valid."""
+    def check(self, data: bytes, position: int, epoch_at: Callable[[int], tuple[int, int]]) -> bytes:
+        """The whole batches at the start of `data`, which was read at `position`; DamagedFile if one of them is not valid.
+
+        `epoch_at` gives the leader epoch of an offset, and the offset from which on it may be another.
+        """
         at = 0
-        end = len(data)
-        while at + HEADER_BYTES <= end:
+        left = len(data)
+        expected_offset = _PLACE.unpack_from(data)[0] if left >= HEADER_BYTES else 0
+        epoch, epoch_end = 0, 0
+        while left >= HEADER_BYTES:
             header = read_header(data, at)
-            if expected_offset is None:
-                expected_offset = header.base_offset
+            size = header.batch_length + PREFIX_BYTES
+            if header.base_offset >= epoch_end:
+                epoch, epoch_end = epoch_at(header.base_offset)
             reason = _fault(header, expected_offset)
-            if reason:
-                raise DamagedFile(self.path, position + at, reason)
-            if position + at + header.size > self.flushed_size:
-                raise DamagedFile(self.path, position + at, f"the batch claims {header.size} bytes and goes past the end of the segment")
-            if at + header.size > end:
+            if reason is None and position + at + size > self.flushed_size:
+                reason = f"the batch claims {size} bytes and goes past the end of the segment"
+            if reason is None and header.leader_epoch != epoch:
+                reason = f"the leader epoch is {header.leader_epoch}, not {epoch}"
+            if reason is None and size > left:
                 break
-            if not checksum_matches(data[at : at + header.size], header):
-                raise DamagedFile(self.path, position + at, "the checksum of the batch does not match")
-            if header.leader_epoch != leader_epochs(header.base_offset):
-                raise DamagedFile(self.path, position + at, f"the leader epoch of the batch is {header.leader_epoch}")
-            at += header.size
-            expected_offset = header.next_offset
+            if reason is None and value(data[at + CRC_START : at + size]) != header.crc:
+                reason = "the checksum does not match"
+            if reason is not None:
+                raise DamagedFile(self.path, position + at, reason)
+            at += size
+            left -= size
+            expected_offset += header.last_offset_delta + 1
         self._trust(position, position + at)
         return data[:at]
 
