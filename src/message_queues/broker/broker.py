@@ -16,6 +16,7 @@ from message_queues.broker.cluster.nodes import Node, Nodes
 from message_queues.broker.configs.broker_configs import BrokerConfig
 from message_queues.broker.coordination.coordinator import GroupCoordinator
 from message_queues.broker.coordination.group_settings import GroupSettings
+from message_queues.broker.coordination.group_settings import GroupSettings
 from message_queues.broker.event import Event
 from message_queues.broker.events import (
     BrokerConfigsAltered,
@@ -62,6 +63,19 @@ class Turn:
     run_in_background: RunInBackground
 
 
+def group_settings(config: BrokerConfig) -> GroupSettings:
+    return GroupSettings(
+        initial_rebalance_delay_ms=config.int("group.initial.rebalance.delay.ms"),
+        min_session_timeout_ms=config.int("group.min.session.timeout.ms"),
+        max_session_timeout_ms=config.int("group.max.session.timeout.ms"),
+        max_size=config.int("group.max.size"),
+        offset_metadata_max_bytes=config.int("offset.metadata.max.bytes"),
+        offsets_retention_ms=config.int("offsets.retention.minutes") * 60_000,
+        offsets_retention_check_interval_ms=config.int("offsets.retention.check.interval.ms"),
+        offsets_partitions=config.int("offsets.topic.num.partitions"),
+    )
+
+
 class Broker:
     def __init__(self, data: DataDirectory, settings: BrokerSettings, clock: Clock, turn: Turn) -> None:
         self.clock = clock
@@ -98,6 +112,10 @@ class Broker:
         }
         self._retention = RetentionSweep(self.timers, self.config, self.topics.partitions)
 
+    def _partition_count(self, topic: str) -> int | None:
+        found = self.topics.by_name.get(topic)
+        return None if found is None else len(found.partitions)
+
     # Opening and closing
 
     def open(self) -> None:
@@ -115,6 +133,7 @@ class Broker:
 
     def close(self) -> None:
         """Everything that was acknowledged is flushed; the next start finds checkpoints and a short journal."""
+        self.groups.stop()
         self.group_commit.commit_now()
         for partition in self.topics.partitions():
             partition.close()

@@ -140,12 +140,11 @@ class Topics:
             raise PolicyViolation("Excessively large number of partitions per request.")
         return TopicCreated(topic_id=uuid.uuid4().bytes, name=spec.name, replicas=replicas, configs=configs)
 
-    @staticmethod
-    def _checked_configs(configs: Mapping[str, str | None]) -> dict[str, str]:
+    def _checked_configs(self, configs: Mapping[str, str | None]) -> dict[str, str]:
         nulls = [name for name, value in configs.items() if value is None]
         if nulls:
             raise InvalidConfig(f"Null value not supported for topic configs: {','.join(nulls)}")
-        validate_topic_configs(configs)
+        validate_topic_configs(configs, self._config)
         return {name: value for name, value in configs.items() if value is not None}
 
     def _placed(self, spec: TopicSpec) -> list[list[int]]:
@@ -218,7 +217,7 @@ class Topics:
     def decide_alter_configs(self, name: str, changes: Mapping[str, str | None]) -> TopicConfigsAltered:
         topic = self.named(name)
         resulting = {**topic.configs, **changes}
-        validate_topic_configs({key: value for key, value in resulting.items() if value is not None})
+        validate_topic_configs({key: value for key, value in resulting.items() if value is not None}, self._config)
         return TopicConfigsAltered(topic_id=topic.topic_id, changes=dict(changes))
 
     # What has happened

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from inspect import isawaitable
+from typing import cast
 
 from message_queues.broker.broker import Broker
 from message_queues.errors import MessageQueuesError
@@ -81,8 +82,8 @@ class KafkaConnection(asyncio.Protocol):
     # The transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # uvloop's transports have the methods of asyncio.Transport without being one.
+        self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self._client_host = peer[0] if isinstance(peer, tuple) else ""
         dialled = transport.get_extra_info("sockname")
