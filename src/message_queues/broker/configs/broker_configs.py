@@ -5,17 +5,13 @@ before the default. What differs: the simulated brokers share one process, so a 
 where it was set only.
 """
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from message_queues.broker.configs.config_definition import (
     ConfigDefinition,
-    ConfigEntry,
     ConfigSource,
-    ConfigSynonym,
-    ConfigType,
     Synonym,
     Value,
     as_boolean,
@@ -24,7 +20,6 @@ from message_queues.broker.configs.config_definition import (
     as_list,
     as_string,
     read_table,
-    text_of,
 )
 from message_queues.errors import InvalidConfig, InvalidRequest
 
@@ -197,7 +192,7 @@ class BrokerConfig:
         altered.apply_dynamic(node_id, resulting)
         return altered
 
-    # Describing
+    # The layers
 
     def layers(self, node_id: WholeNumber) -> tuple[Layer, ...]:
         """What holds on this node, the first that counts first; the defaults are not among them."""
@@ -213,64 +208,8 @@ class BrokerConfig:
         yield ConfigSource.CLUSTER, self._cluster
         yield ConfigSource.STATIC, self.static
 
-    def synonyms(self, name: str, node_id: WholeNumber, facts: Mapping[str, str] | None = None) -> tuple[ConfigSynonym, ...]:
-        """All that would give `name` a value on this node, from the name itself on: what stands before it is left out, as in Kafka.
-
-        `facts` are values of the node that it was not started with but has, such as its number.
-        """
-        names = synonyms_of(name)
-        known = definition_of(name)
-        is_hidden = known is None or known.is_sensitive
-        found: list[ConfigSynonym] = []
-        for source, layer in (*self.layers(node_id), (ConfigSource.STATIC, facts or {})):
-            found += [ConfigSynonym(each, None if is_hidden else layer[each], source) for each in names if each in layer]
-        for each in names:
-            listed = BROKER_CONFIGS.get(each)
-            if listed is not None and listed.default is not None:
-                found.append(ConfigSynonym(each, None if is_hidden else text_of(listed.default_value), ConfigSource.DEFAULT))
-        first = next((index for index, each in enumerate(found) if each.name == name), len(found))
-        return tuple(found[first:])
-
-    def describe(self, node_id: WholeNumber, facts: Mapping[str, str]) -> Iterator[ConfigEntry]:
-        """All configurations of one broker."""
-        names = dict.fromkeys(name for name, each in BROKER_CONFIGS.items() if not each.is_internal)
-        for _, layer in self.layers(node_id):
-            names.update(dict.fromkeys(layer))
-        return (self._entry(name, self.synonyms(name, node_id, facts)) for name in names)
-
-    def describe_cluster(self) -> Iterator[ConfigEntry]:
-        """What is set for all brokers."""
-        return (
-            self._entry(name, (ConfigSynonym(name, None if is_hidden(name) else text, ConfigSource.CLUSTER),))
-            for name, text in self._cluster.items()
-        )
-
-    @staticmethod
-    def _entry(name: str, synonyms: tuple[ConfigSynonym, ...]) -> ConfigEntry:
-        known = definition_of(name)
-        first = synonyms[0] if synonyms else ConfigSynonym(name, None, ConfigSource.DEFAULT)
-        value = first.value
-        if known is not None and not known.is_sensitive and first.name == name and value is not None:
-            value = text_of(known.parse(value))
-        return ConfigEntry(
-            name=name,
-            value=value,
-            source=first.source,
-            type=ConfigType.UNKNOWN if known is None else known.type,
-            is_read_only=known is None or known.is_read_only,
-            is_sensitive=is_hidden(name),
-            synonyms=synonyms,
-            documentation=None if known is None else known.documentation,
-        )
-
 
 # What may be changed while the broker runs
-
-
-def is_hidden(name: str) -> bool:
-    """A value of unknown type could be a password."""
-    known = definition_of(name)
-    return known is None or known.is_sensitive
 
 
 def is_static(name: str) -> bool:
@@ -291,6 +230,8 @@ def refuse_any(reason: str, names: list[str]) -> None:
 
 
 def nearest(name: str) -> str:
+    import difflib  # only where something is wrong: it would cost every start
+
     found = difflib.get_close_matches(name, BROKER_CONFIGS, n=1)
     return f" (did you mean {found[0]}?)" if found else ""
 

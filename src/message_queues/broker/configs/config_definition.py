@@ -90,25 +90,6 @@ class ConfigDefinition(NamedTuple):
         return None if self.default is None else parsed(self.name, self.type, self.default)
 
 
-class ConfigSynonym(NamedTuple):
-    name: str
-    value: str | None
-    source: ConfigSource
-
-
-class ConfigEntry(NamedTuple):
-    """A configuration as it is described: its value, and in `synonyms` all that would give it one, the first that counts first."""
-
-    name: str
-    value: str | None
-    source: ConfigSource
-    type: ConfigType = ConfigType.UNKNOWN
-    is_read_only: bool = False
-    is_sensitive: bool = False
-    synonyms: tuple[ConfigSynonym, ...] = ()
-    documentation: str | None = None
-
-
 def refusal(name: str, value: object, reason: str) -> InvalidConfig:
     return InvalidConfig(f"Invalid value {value} for configuration {name}: {reason}")
 

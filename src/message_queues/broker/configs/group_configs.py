@@ -8,13 +8,9 @@ from collections.abc import Mapping
 from message_queues.broker.configs.broker_configs import BROKER_CONFIGS, BrokerConfig
 from message_queues.broker.configs.config_definition import (
     ConfigDefinition,
-    ConfigEntry,
-    ConfigSource,
-    ConfigSynonym,
     Value,
     as_int,
     read_table,
-    text_of,
 )
 from message_queues.errors import InvalidConfig
 
@@ -51,24 +47,3 @@ def check_broker_limits(name: str, value: Value, broker: BrokerConfig) -> None:
         raise InvalidConfig(f"{name} must be greater than or equal to {least}")
     if greatest in BROKER_CONFIGS and as_int(value) > broker.int(greatest):
         raise InvalidConfig(f"{name} must be less than or equal to {greatest}")
-
-
-def describe_group(overrides: Mapping[str, str], broker: BrokerConfig, node_id: int) -> list[ConfigEntry]:
-    return [group_entry(known, overrides, broker, node_id) for known in GROUP_CONFIGS.values()]
-
-
-def group_entry(known: ConfigDefinition, overrides: Mapping[str, str], broker: BrokerConfig, node_id: int) -> ConfigEntry:
-    value = text_of(effective_group_config(known.name, overrides, broker))
-    synonyms = broker.synonyms(known.synonyms[0].name, node_id) if known.synonyms else ()
-    if known.name in overrides:
-        synonyms = (ConfigSynonym(known.name, value, ConfigSource.GROUP), *synonyms)
-    elif not synonyms:
-        synonyms = (ConfigSynonym(known.name, value, ConfigSource.DEFAULT),)
-    return ConfigEntry(
-        name=known.name,
-        value=value,
-        source=synonyms[0].source,
-        type=known.type,
-        synonyms=synonyms,
-        documentation=known.documentation,
-    )

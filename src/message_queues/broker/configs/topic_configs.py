@@ -9,9 +9,6 @@ from functools import cache
 from message_queues.broker.configs.broker_configs import BrokerConfig
 from message_queues.broker.configs.config_definition import (
     ConfigDefinition,
-    ConfigEntry,
-    ConfigSource,
-    ConfigSynonym,
     Value,
     as_boolean,
     as_double,
@@ -19,7 +16,6 @@ from message_queues.broker.configs.config_definition import (
     as_list,
     as_string,
     read_table,
-    text_of,
 )
 from message_queues.errors import InvalidConfig
 
@@ -132,42 +128,3 @@ def validate_topic_configs(configs: Mapping[str, str | None], broker: BrokerConf
         raise InvalidConfig(f"conflict topic config setting min.compaction.lag.ms ({least}) > max.compaction.lag.ms ({most})")
     if values["remote.storage.enable"]:
         raise InvalidConfig("Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.")
-
-
-def describe_topic(overrides: Mapping[str, str], broker: BrokerConfig, node_id: int) -> list[ConfigEntry]:
-    """All configurations of a topic, as that node describes them."""
-    return [
-        topic_entry(known, overrides, broker, node_id)
-        for name, known in TOPIC_CONFIGS.items()
-        if not known.is_internal or name in overrides
-    ]
-
-
-def topic_entry(known: ConfigDefinition, overrides: Mapping[str, str], broker: BrokerConfig, node_id: int) -> ConfigEntry:
-    value = text_of(effective(known, overrides, broker, node_id))
-    # As in Kafka: synonyms start at the first broker configuration's own name, so hours alone are not listed under log.retention.ms.
-    synonyms = broker.synonyms(known.synonyms[0].name, node_id) if known.synonyms else ()
-    if known.name in overrides:
-        synonyms = (ConfigSynonym(known.name, value, ConfigSource.TOPIC), *synonyms)
-    return ConfigEntry(
-        name=known.name,
-        value=value,
-        source=synonyms[0].source if synonyms else ConfigSource.DEFAULT,
-        type=known.type,
-        synonyms=synonyms,
-        documentation=known.documentation,
-    )
-
-
-def describe_created_topic(overrides: Mapping[str, str], broker: BrokerConfig, node_id: int) -> list[ConfigEntry]:
-    """What CreateTopics says of a new topic: by name, overrides as they were given, and the source of every inherited value."""
-    entries: list[ConfigEntry] = []
-    for name in sorted(TOPIC_CONFIGS):
-        known = TOPIC_CONFIGS[name]
-        if known.is_internal:
-            continue
-        value, source = overrides.get(name), ConfigSource.TOPIC
-        if value is None:
-            value, source = broker.first_of(known.synonyms, node_id) or (known.default, ConfigSource.DEFAULT)
-        entries.append(ConfigEntry(name, value, source, known.type))
-    return entries
