@@ -152,6 +152,7 @@ class Member(Worker):
         self._until: dict[int, int] | None = None
         self._commit_every = commit_every
         self._positions: dict[int, int] = {}
+        self._uncommitted = 0
         self._topic = topic
         self._consumer = Consumer(
             {
@@ -171,22 +172,26 @@ class Member(Worker):
         self._until = ends
 
     def work(self) -> None:
-        self._consumer.subscribe([self._topic])
-        uncommitted = 0
+        self._consumer.subscribe([self._topic], on_assign=self._on_assign)
         deadline = time.monotonic() + PATIENCE_S
         while self._until is None or not self._has_committed(self._until):
             message = self._consumer.poll(0.1)
             if message is not None and self._take(message):
-                uncommitted += 1
+                self._uncommitted += 1
                 deadline = time.monotonic() + PATIENCE_S
-            if uncommitted and (uncommitted >= self._commit_every or message is None) and self._commit():
-                uncommitted = 0
+            if self._uncommitted and (self._uncommitted >= self._commit_every or message is None) and self._commit():
+                self._uncommitted = 0
             if time.monotonic() > deadline:
                 raise Stuck(f"the {self.name} got no record for {PATIENCE_S} s at {self._positions} on the way to {self._until}")
 
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        # It goes on from what is committed now. To commit what it had read before would skip what it is about to be given again.
+        self._positions.clear()
+        self._uncommitted = 0
 
     def _has_committed(self, ends: dict[int, int]) -> bool:
         return all(self.commits.acknowledged.get(partition, 0) >= end for partition, end in ends.items())
