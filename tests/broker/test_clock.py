@@ -1,6 +1,6 @@
 import pytest
 
-from message_queues.broker.clock import ManualClock, Timers
+from message_queues.broker.clock import ManualClock, Timers, advance
 
 
 def test_time_set_by_hand_cannot_go_back() -> None:
@@ -63,3 +63,18 @@ def test_cancelled_timers_do_not_pile_up() -> None:
     for _ in range(10_000):
         timers.after(500, lambda: None).cancel()
     assert len(timers._heap) < 200
+
+
+def test_advancing_stops_at_every_deadline_on_the_way() -> None:
+    clock = ManualClock(0)
+    timers = Timers(clock)
+    seen: list[int] = []
+
+    def tick() -> None:
+        seen.append(clock.now_ms())
+        timers.after(300, tick)
+
+    timers.after(300, tick)
+    assert advance(clock, timers, 1000) == 3
+    assert seen == [300, 600, 900]
+    assert clock.now_ms() == 1000

@@ -117,3 +117,13 @@ class Timers:
         while self._heap and not self._heap[0][2].is_pending:
             heapq.heappop(self._heap)
             self._cancelled -= 1
+
+
+def advance(clock: ManualClock, timers: Timers, now_ms: int) -> int:
+    """Moves the clock to `now_ms` and stops at every deadline on the way, as time itself would; returns how many timers fired."""
+    fired = 0
+    while (deadline_ms := timers.next_deadline()) is not None and deadline_ms <= now_ms:
+        clock.set(max(deadline_ms, clock.now_ms()))
+        fired += timers.fire_due()
+    clock.set(now_ms)
+    return fired

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
 from message_queues.broker.clock import Clock, ManualClock, SystemClock
@@ -22,6 +23,9 @@ from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, 
 from message_queues.servers.timer_driver import TimerDriver
 from message_queues.settings import ServerSettings
 from message_queues.storage.data_directory import DataDirectory
+
+if TYPE_CHECKING:
+    from message_queues.servers.clock_control import ClockControl
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +42,7 @@ class Server:
         self._nodes: list[KafkaNode] = []
         self._listeners: list[asyncio.Server] = []
         self._drivers: list[TimerDriver] = []
+        self._clock_control: ClockControl | None = None
 
     async def start(self) -> Addresses:
         """Opens the data directory, replays it, listens. Raises StorageError, PortTaken; then nothing is left open."""
@@ -47,6 +52,8 @@ class Server:
             addresses: Addresses = {}
             if self.settings.serves("kafka"):
                 addresses["kafka"] = await self._listen_kafka()
+            if isinstance(self.clock, ManualClock):
+                addresses["clock"] = [await self._listen_clock(self.clock)]
             undo.pop_all()
         return addresses
 
@@ -59,6 +66,8 @@ class Server:
                 connection.close()
         for driver in self._drivers:
             driver.stop()
+        if self._clock_control is not None:
+            await self._clock_control.stop()
         # One turn for the connections to be lost, so that nobody answers on a closed broker.
         await asyncio.sleep(0)
         self._background.shutdown(wait=True)
@@ -104,6 +113,13 @@ class Server:
             self._listeners.append(listener)
             ports[node_id] = listener.sockets[0].getsockname()[1]
         return [f"{settings.host}:{port}" for port in ports.values()]
+
+    async def _listen_clock(self, clock: ManualClock) -> str:
+        # Only a server whose clock is set by hand needs an HTTP server: the others do not wait for its import.
+        from message_queues.servers.clock_control import ClockControl
+
+        self._clock_control = ClockControl(clock, self.broker.timers)
+        return await self._clock_control.listen(self.settings.host)
 
     async def _listen(self, node: KafkaNode, port: int) -> asyncio.Server:
         loop = asyncio.get_running_loop()

@@ -6,8 +6,7 @@ The checks that belong to the request (names twice, by name and by id) are those
 
 from collections import Counter
 
-from message_queues.broker.configs.config_definition import ConfigEntry
-from message_queues.broker.configs.topic_configs import describe_created_topic
+from message_queues.broker.configs.describe import ConfigEntry, describe_topic_overrides
 from message_queues.broker.event import Event
 from message_queues.broker.events import TopicCreated
 from message_queues.broker.topics import Topic, TopicSpec
@@ -84,7 +83,7 @@ def _spec(topic: CreatableTopic) -> TopicSpec:
 
 
 def _configs(context: RequestContext, event: TopicCreated) -> list[ConfigEntry]:
-    return describe_created_topic(event.configs, context.broker.config, context.node_id)
+    return describe_topic_overrides(event.configs, context.broker.config, context.node_id)
 
 
 def _config(entry: ConfigEntry) -> CreatableTopicConfigs:
