@@ -1,0 +1,294 @@
+"""The settings of `mq serve`: an option is a field, a default and a sentence.
+
+Flag, environment variable, TOML key and the reference page `docs/serve.md` are derived from the fields of ServerSettings. What counts
+first: the flag, then the environment, then the file, then the default. Configurations of Kafka are merged one by one in the same order.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, TypeVar
+
+from message_queues.errors import InvalidArgument
+
+PROTOCOLS = ("kafka",)
+ENVIRONMENT_PREFIX = "MQ_SERVE_"
+FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG_FILE"
+GREATEST_PORT = 65_535
+
+T = TypeVar("T")
+Setting: TypeAlias = str | int | bool | tuple[int, ...] | tuple[str, ...] | Mapping[str, str] | None
+
+
+# What a text may be
+
+
+def any_text(text: str) -> str:
+    return text
+
+
+def yes_or_no(text: str) -> bool:
+    try:
+        return {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}[text.lower()]
+    except KeyError:
+        raise ValueError("true or false") from None
+
+
+def number(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdecimal() or int(text) < least:
+            raise ValueError(f"a whole number, {least} or more")
+        return int(text)
+
+    return parse
+
+
+def ports(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdecimal() and int(word) <= GREATEST_PORT for word in words):
+        raise ValueError(f"a port from 0 to {GREATEST_PORT}, or several with commas between them")
+    return tuple(map(int, words))
+
+
+def node_ids(text: str) -> tuple[int, ...]:
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isascii() and word.isdecimal() for word in words) or len(set(words)) < len(words):
+        raise ValueError("different whole numbers with commas between them")
+    return tuple(map(int, words))
+
+
+def choice(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(" or ".join(choices) + nearest(text, choices))
+        return text
+
+    return parse
+
+
+def protocols(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(","))
+    for word in words:
+        if word not in PROTOCOLS:
+            raise ValueError(f"protocols with commas between them, each one of: {', '.join(PROTOCOLS)}" + nearest(word, PROTOCOLS))
+    return words
+
+
+def assignments(text: str) -> dict[str, str]:
+    """KEY=VALUE; several are separated by semicolons, because values have commas of their own."""
+    pairs = [pair.partition("=") for pair in text.split(";") if pair.strip()]
+    if not all(separator and name.strip() for name, separator, _ in pairs):
+        raise ValueError("KEY=VALUE, or several with semicolons between them")
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+# The options
+
+
+def option(default: T, sentence: str, metavar: str, parse: Callable[[str], Setting]) -> T:
+    field: T = dataclasses.field(default=default, metadata={"option": (sentence, metavar, parse)})
+    return field
+
+
+def no_configs() -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    data: str | None = option(
+        None,
+        "Directory that keeps everything; without it the server uses one of its own and removes it when it stops.",
+        "DIR",
+        any_text,
+    )
+    host: str = option("127.0.0.1", "Address to listen on.", "ADDRESS", any_text)
+    kafka_port: tuple[int, ...] = option(
+        (9092,),
+        "Port of each node; with one port for several nodes the others take the ports that follow, and 0 picks free ones.",
+        "PORT[,PORT…]",
+        ports,
+    )
+    brokers: int = option(1, "How many Kafka nodes the server simulates.", "COUNT", number(1))
+    node_ids: tuple[int, ...] = option((), "Numbers of the nodes; without them they count from 0.", "ID[,ID…]", node_ids)
+    config: Mapping[str, str] = dataclasses.field(
+        default_factory=no_configs,
+        metadata={"option": ("Any broker configuration of Kafka; can be given more than once.", "KEY=VALUE", assignments)},
+    )
+    fsync: bool = option(
+        False, "Sync to disk before acknowledging, so that a power cut loses nothing either, at the price of latency.", "", yes_or_no
+    )
+    clock: str = option(
+        "system", "What tells the time: the system, or a clock that stands still until it is moved, for tests.", "system|manual",
+        choice("system", "manual"),
+    )  # fmt: skip
+    only: tuple[str, ...] = option((), "Protocols to serve; all that are built, if none is named.", "PROTOCOL[,PROTOCOL…]", protocols)
+    ready_file: str | None = option(
+        None, "File that gets the process id and the addresses as JSON once the server listens.", "FILE", any_text
+    )
+    max_open_files: int = option(512, "Most log files that are open at a time.", "COUNT", number(16))
+    max_request_bytes: int = option(100 * 1024 * 1024, "Largest request that is read.", "BYTES", number(1024))
+    max_connections: int = option(10_000, "Most connections to one node at a time.", "COUNT", number(1))
+    log_level: str = option(
+        "warning", "From which level on messages are logged.", "LEVEL", choice("debug", "info", "warning", "error", "critical")
+    )
+    log_format: str = option("text", "How messages are logged: key=value text, or JSON lines.", "text|json", choice("text", "json"))
+
+    def __post_init__(self) -> None:
+        count = len(self.all_node_ids)
+        if self.node_ids and self.brokers not in (1, count):
+            raise InvalidArgument(f"{self.brokers} brokers were asked for, but {count} node ids given: {self.node_ids}")
+        if len(self.kafka_port) not in (1, count):
+            raise InvalidArgument(
+                f"{count} nodes take one Kafka port each, or one from which they count; {len(self.kafka_port)} ports were given"
+            )
+        if max(self.all_kafka_ports) > GREATEST_PORT:
+            raise InvalidArgument(f"{count} nodes from port {self.kafka_port[0]} on would need ports beyond {GREATEST_PORT}")
+
+    @property
+    def all_node_ids(self) -> tuple[int, ...]:
+        return self.node_ids or tuple(range(self.brokers))
+
+    @property
+    def all_kafka_ports(self) -> tuple[int, ...]:
+        """One for each node; 0 stands for a free one."""
+        count = len(self.all_node_ids)
+        if len(self.kafka_port) == count:
+            return self.kafka_port
+        first = self.kafka_port[0]
+        return tuple(first + index if first else 0 for index in range(count))
+
+    def serves(self, protocol: str) -> bool:
+        return not self.only or protocol in self.only
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A field of ServerSettings under all its names."""
+
+    name: str
+    default: Setting
+    sentence: str
+    metavar: str
+    """Empty for a switch."""
+    parse: Callable[[str], Setting]
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def variable(self) -> str:
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    @property
+    def is_switch(self) -> bool:
+        return not self.metavar
+
+    @property
+    def can_be_repeated(self) -> bool:
+        return self.name == "config"
+
+    def value(self, text: str, given_as: str) -> Setting:
+        """`given_as` is the name that the user knows it by: a flag, a variable or a key in a file."""
+        try:
+            return self.parse(text)
+        except ValueError as error:
+            raise InvalidArgument(f"{given_as} should be {error}, not {text!r}") from None
+
+
+def options() -> Iterator[Option]:
+    for field in dataclasses.fields(ServerSettings):
+        sentence, metavar, parse = field.metadata["option"]
+        yield Option(field.name, {} if field.default is dataclasses.MISSING else field.default, sentence, metavar, parse)
+
+
+OPTIONS: dict[str, Option] = {each.name: each for each in options()}
+
+
+def nearest(name: str, names: Sequence[str]) -> str:
+    import difflib  # only where something is wrong: it would cost every start
+
+    found = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+# From flags, environment and file
+
+
+def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], file: str | None = None) -> ServerSettings:
+    """`flags` by the names of their fields; `file` is the path of a TOML file, or None where the environment may name one.
+
+    Raises InvalidArgument: the message names the flag, variable or key, its value, and what would be right.
+    """
+    file = file or environment.get(FILE_VARIABLE)
+    values: dict[str, Setting] = {}
+    configs: dict[str, str] = {}
+    for source in (from_file(file) if file else {}, from_environment(environment), from_flags(flags)):
+        values.update(source)
+        given = source.get("config")
+        if isinstance(given, Mapping):
+            configs.update(given)
+    return ServerSettings(**{**values, "config": configs})  # type: ignore[arg-type]  # each was parsed by its own option
+
+
+def from_flags(flags: Mapping[str, str]) -> dict[str, Setting]:
+    return {name: OPTIONS[name].value(text, OPTIONS[name].flag) for name, text in flags.items()}
+
+
+def from_environment(environment: Mapping[str, str]) -> dict[str, Setting]:
+    by_variable = {each.variable: each for each in OPTIONS.values()}
+    values: dict[str, Setting] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable == FILE_VARIABLE:
+            continue
+        known = by_variable.get(variable)
+        if known is None:
+            raise InvalidArgument(
+                f"the environment variable {variable} is none of mq serve{nearest(variable, [*by_variable, FILE_VARIABLE])}"
+            )
+        values[known.name] = known.value(text, f"the environment variable {variable}")
+    return values
+
+
+def from_file(path: str) -> dict[str, Setting]:
+    import tomllib  # only where there is a file: it would cost every start
+
+    try:
+        with Path(path).open("rb") as file:
+            content = tomllib.load(file)
+    except OSError as error:
+        raise InvalidArgument(f"cannot read the configuration file {path}: {error.strerror or error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidArgument(f"the configuration file {path} is no TOML: {error}") from error
+    values: dict[str, Setting] = {}
+    for key, value in content.items():
+        known = OPTIONS.get(key.replace("-", "_"))
+        if known is None:
+            raise InvalidArgument(f"{path} has the unknown key {key}{nearest(key, tuple(OPTIONS))}")
+        if known.name == "config":
+            if not isinstance(value, dict):
+                raise InvalidArgument(f"config in {path} should be a table of Kafka's broker configurations, not {value!r}")
+            values["config"] = dict(flattened(value))
+        else:
+            values[known.name] = known.value(toml_text(value), f"{key} in {path}")
+    return values
+
+
+def flattened(table: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """TOML reads `num.partitions = 3` as a table in a table; Kafka's names have dots."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, toml_text(value)
+
+
+def toml_text(value: object) -> str:
+    """As the flag would be given."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return ",".join(map(toml_text, value))
+    return str(value)
