@@ -50,7 +50,7 @@ from message_queues.errors import (
     UnknownMemberId,
 )
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,7 +363,7 @@ class GroupCoordinator:
         try:
             self._commit(events)
         except StorageError as error:
-            log.warning("expired offsets stay until the next check: they could not be deleted: %s", error)
+            logger.warning("expired offsets stay until the next check", extra={"error": str(error)})
 
     # What the journal says.
 

@@ -23,7 +23,7 @@ from message_queues.broker.coordination.events import GenerationStored
 from message_queues.broker.coordination.group_settings import GroupSettings
 from message_queues.errors import MessageQueuesError, NotCoordinator, RebalanceInProgress, StorageError
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Rebalance:
@@ -56,7 +56,7 @@ class Rebalance:
             self._arm_session(group, member)
         elif not member.needs_no_heartbeat:
             # Otherwise the session starts again when what the member has parked is answered.
-            log.info("member %s of group %s has failed: no heartbeat", member.member_id, group.group_id)
+            logger.info("a member has failed: no heartbeat", extra={"group": group.group_id, "member": member.member_id})
             self._remove_failed(group, member.member_id)
 
     def _remove_failed(self, group: ClassicGroup, member_id: str) -> None:
@@ -110,7 +110,7 @@ class Rebalance:
         self._stop_waiting_for_syncs(group)
         is_initial = group.state is GroupState.EMPTY
         group.move_to(GroupState.PREPARING_REBALANCE, self._clock.now_ms())
-        log.info("group %s leaves generation %d: %s", group.group_id, group.generation, reason)
+        logger.info("a group rebalances", extra={"group": group.group_id, "generation": group.generation, "reason": reason})
         if is_initial:
             delay_ms = self._settings().initial_rebalance_delay_ms
             self._wait_for_more_members(group, delay_ms, max(group.rebalance_timeout_ms - delay_ms, 0))
@@ -144,10 +144,10 @@ class Rebalance:
         # Static members keep their place until their session ends: they may be restarting.
         absent = [m.member_id for m in group.members.values() if m.join_reply is None and not m.is_static]
         for member_id in absent:
-            log.info("member %s of group %s did not rejoin in time", member_id, group.group_id)
+            logger.info("a member did not rejoin in time", extra={"group": group.group_id, "member": member_id})
             group.remove(member_id)
         if not group.elect_joined_leader() and group.members:
-            log.warning("group %s has static members only and none has rejoined: waiting again", group.group_id)
+            logger.info("a group waits again: it has static members only, and none has rejoined", extra={"group": group.group_id})
             self._finish_join_within_timeout(group)
             return
         group.start_next_generation(self._clock.now_ms())
@@ -157,7 +157,8 @@ class Rebalance:
             self._store_emptiness(group)
 
     def _answer_joins(self, group: ClassicGroup) -> None:
-        log.info("group %s begins generation %d with %d members", group.group_id, group.generation, len(group.members))
+        facts = {"group": group.group_id, "generation": group.generation, "size": len(group.members)}
+        logger.info("a generation begins", extra=facts)
         for member in group.members.values():
             group.answer_join(member, group.joined(member, with_members=member.member_id == group.leader_id))
             self.heard_from(group, member)
@@ -166,12 +167,12 @@ class Rebalance:
         group.sync_timer = self._timers.after(group.rebalance_timeout_ms, partial(self._remove_those_without_sync, group))
 
     def _store_emptiness(self, group: ClassicGroup) -> None:
-        log.info("group %s is empty at generation %d", group.group_id, group.generation)
+        logger.info("a group is empty", extra={"group": group.group_id, "generation": group.generation})
         try:
             self._store(group.to_store({}, self._clock.now_ms()))
         except StorageError as error:
             # After a restart the last generation would be back, and end with its members' sessions: no harm.
-            log.warning("that group %s is empty could not be stored: %s", group.group_id, error)
+            logger.warning("that a group is empty could not be stored", extra={"group": group.group_id, "error": str(error)})
 
     # Assignments.
 
@@ -185,7 +186,7 @@ class Rebalance:
         try:
             self._store(group.to_store(assignments, self._clock.now_ms()))
         except StorageError as error:
-            log.error("the assignment of group %s could not be stored: %s", group.group_id, error)
+            logger.warning("the assignment of a group could not be stored", extra={"group": group.group_id, "error": str(error)})
             # Kafka maps KAFKA_STORAGE_ERROR to NOT_COORDINATOR here: the member finds its coordinator again, and rejoins.
             self._refuse_syncs(group, NotCoordinator(f"the assignment of group {group.group_id} could not be stored"))
             self.prepare(group, "the assignment could not be stored")
