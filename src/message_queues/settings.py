@@ -5,6 +5,7 @@ first: the flag, then the environment, then the file, then the default. Configur
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,12 +76,19 @@ def protocols(text: str) -> tuple[str, ...]:
     return words
 
 
+NEXT_ASSIGNMENT = re.compile(r"[;\n]\s*(?=[\w.-]+\s*=)")
+
+
 def assignments(text: str) -> dict[str, str]:
-    """KEY=VALUE; several are separated by semicolons, because values have commas of their own."""
-    pairs = [pair.partition("=") for pair in text.split(";") if pair.strip()]
-    if not all(separator and name.strip() for name, separator, _ in pairs):
-        raise ValueError("KEY=VALUE, or several with semicolons between them")
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    """KEY=VALUE; several are separated by semicolons or line ends, because values have commas of their own."""
+    return dict(assignment(each) for each in NEXT_ASSIGNMENT.split(text) if each.strip())
+
+
+def assignment(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name.strip():
+        raise ValueError("KEY=VALUE")
+    return name.strip(), value.strip()
 
 
 # The options
@@ -190,10 +198,10 @@ class Option:
     def can_be_repeated(self) -> bool:
         return self.name == "config"
 
-    def value(self, text: str, given_as: str) -> Setting:
+    def value(self, text: str | Sequence[str], given_as: str) -> Setting:
         """`given_as` is the name that the user knows it by: a flag, a variable or a key in a file."""
         try:
-            return self.parse(text)
+            return self.parse(text) if isinstance(text, str) else dict(map(assignment, text))
         except ValueError as error:
             raise InvalidArgument(f"{given_as} should be {error}, not {text!r}") from None
 
@@ -217,8 +225,8 @@ def nearest(name: str, names: Sequence[str]) -> str:
 # From flags, environment and file
 
 
-def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], file: str | None = None) -> ServerSettings:
-    """`flags` by the names of their fields; `file` is the path of a TOML file, or None where the environment may name one.
+def load_settings(flags: Mapping[str, str | Sequence[str]], environment: Mapping[str, str], file: str | None = None) -> ServerSettings:
+    """`flags` by the names of their fields, a repeated one as a sequence; `file` is the path of a TOML file, or None where the environment may name one.
 
     Raises InvalidArgument: the message names the flag, variable or key, its value, and what would be right.
     """
@@ -233,7 +241,7 @@ def load_settings(flags: Mapping[str, str], environment: Mapping[str, str], file
     return ServerSettings(**{**values, "config": configs})  # type: ignore[arg-type]  # each was parsed by its own option
 
 
-def from_flags(flags: Mapping[str, str]) -> dict[str, Setting]:
+def from_flags(flags: Mapping[str, str | Sequence[str]]) -> dict[str, Setting]:
     return {name: OPTIONS[name].value(text, OPTIONS[name].flag) for name, text in flags.items()}
 
 

@@ -1,0 +1,34 @@
+"""The nouns of `mq` besides `serve`, and what it says of itself."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(name="mq", no_args_is_help=True, add_completion=False, help="Kafka, RabbitMQ and Amazon SQS from one command.")
+
+
+def show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mq {version('message-queues')}")
+        raise typer.Exit
+
+
+@app.callback()
+def mq(
+    wants_version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    help="Run the server: see mq serve --help.",
+)
+def serve(context: typer.Context) -> None:
+    # Reached only when an option stands before the noun; `main` takes the short way.
+    from message_queues.cli.serve import serve as run
+
+    raise typer.Exit(run(context.args))

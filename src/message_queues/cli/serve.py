@@ -1,0 +1,143 @@
+"""`mq serve`: runs the server until SIGINT or SIGTERM.
+
+Exit codes: 0 stopped, 1 could not start or go on, 2 wrongly called. An expected failure is one message that says what and what to do.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from message_queues.cli.logs import configure_logs
+from message_queues.errors import InvalidArgument, MessageQueuesError
+from message_queues.settings import FILE_VARIABLE, OPTIONS, ServerSettings, load_settings
+
+STOPPED, FAILED, WRONGLY_CALLED = 0, 1, 2
+
+Addresses = Mapping[str, Sequence[str]]
+
+
+def serve(arguments: Sequence[str]) -> int:
+    flags = parser().parse_args(arguments)
+    try:
+        settings = load_settings(texts(flags), os.environ, flags.config_file)
+    except InvalidArgument as error:
+        return complain(str(error), WRONGLY_CALLED)
+    configure_logs(settings.log_level, settings.log_format)
+    try:
+        run(settings)
+    except InvalidArgument as error:
+        return complain(str(error), WRONGLY_CALLED)
+    except (MessageQueuesError, OSError) as error:
+        return complain(str(error), FAILED)
+    return STOPPED
+
+
+def complain(message: str, exit_code: int) -> int:
+    print(f"mq serve: {message}", file=sys.stderr, flush=True)
+    return exit_code
+
+
+# Flags
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="mq serve",
+        description="A server that speaks Kafka's protocol, durable on disk, in one process.",
+        epilog="Every option can also stand in the environment or in a TOML file. See docs/serve.md.",
+        allow_abbrev=False,
+    )
+    made.add_argument("--config-file", metavar="FILE", help=f"TOML file with any of these options; or {FILE_VARIABLE}.")
+    for option in OPTIONS.values():
+        if option.is_switch:
+            made.add_argument(option.flag, action=argparse.BooleanOptionalAction, default=None, help=option.sentence)
+        else:
+            action = "append" if option.can_be_repeated else "store"
+            made.add_argument(option.flag, action=action, metavar=option.metavar, help=option.sentence)
+    return made
+
+
+def texts(flags: argparse.Namespace) -> dict[str, str | Sequence[str]]:
+    """What was given, as settings.py reads it."""
+    given: dict[str, str | Sequence[str]] = {}
+    for name in OPTIONS:
+        value = getattr(flags, name)
+        if isinstance(value, bool):
+            given[name] = "true" if value else "false"
+        elif value is not None:
+            given[name] = value
+    return given
+
+
+# Running
+
+
+def run(settings: ServerSettings) -> None:
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(serve_until_signal(settings))
+    else:
+        uvloop.run(serve_until_signal(settings))
+
+
+async def serve_until_signal(settings: ServerSettings) -> None:
+    from message_queues.servers.server import Server
+
+    signalled = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signalled.set)
+    # One that a killed server left would say that this one listens already.
+    remove_ready_file(settings)
+    server = Server(settings)
+    addresses = await server.start()
+    try:
+        announce(settings, addresses)
+        await signalled.wait()
+    finally:
+        await server.stop()
+        remove_ready_file(settings)
+
+
+def announce(settings: ServerSettings, addresses: Addresses) -> None:
+    if settings.ready_file is not None:
+        write_atomically(Path(settings.ready_file), json.dumps({"pid": os.getpid(), **addresses}))
+    if sys.stdout.isatty():
+        print_table(settings, addresses)
+    else:
+        for protocol, listeners in addresses.items():
+            print(f"{protocol} {','.join(listeners)}", flush=True)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text)
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise InvalidArgument(f"cannot write --ready-file {path}: {error.strerror or error}") from error
+
+
+def remove_ready_file(settings: ServerSettings) -> None:
+    if settings.ready_file is not None:
+        Path(settings.ready_file).unlink(missing_ok=True)
+
+
+def print_table(settings: ServerSettings, addresses: Addresses) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("protocol", "node", "address")
+    for protocol, listeners in addresses.items():
+        for node_id, address in zip(settings.all_node_ids, listeners, strict=False):
+            table.add_row(protocol, str(node_id), address)
+    console = Console()
+    console.print(table)
+    console.print(f"data: {settings.data or 'a directory of its own, removed when it stops'}; Ctrl-C stops")
