@@ -236,7 +236,7 @@ class Broker:
         directory = self.topics.directory_of(topic_id)
         self.commit([TopicDeleted(topic_id=topic_id)])
         await self.synced()
-        self._open_files.forget(directory)
+        self._open_files.discard_directory(directory)
         self._turn.run_in_background(lambda: self._remove_tree(directory), lambda: None)
         logger.info("topic deleted", extra={"topic": topic.name})
 

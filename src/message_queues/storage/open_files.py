@@ -39,6 +39,11 @@ class OpenFiles:
         if file is not None:
             file.close()
 
+    def discard_directory(self, directory: str) -> None:
+        """Closes all files below the directory, which is about to be removed."""
+        for path in [path for path in self._files if path.startswith(f"{directory}/")]:
+            self.discard(path)
+
     def close(self) -> None:
         while self._files:
             _, file = self._files.popitem()

@@ -27,7 +27,7 @@ from message_queues.errors import (
     StorageError,
 )
 from message_queues.records.batch import HEADER_BYTES, BatchHeader, checksum_matches, read_header, read_records, recompressed, restamped
-from message_queues.records.compression import NAMES
+from message_queues.records.compression import NAMES, NONE
 from message_queues.storage.group_commit import RunInBackground
 from message_queues.storage.log import Log, LogSettings
 from message_queues.storage.open_files import OpenFiles
@@ -38,6 +38,8 @@ _STAMP = Struct(">qii")
 """What the broker writes over the first 16 bytes of a batch: base offset, batch length (unchanged), leader epoch."""
 
 MAGIC = 2
+TARGET_CODECS = {**NAMES, "uncompressed": NONE}
+"""What `compression.type` may ask for; "producer" asks for nothing."""
 NO_TIMESTAMP = -1
 
 
@@ -220,7 +222,7 @@ class Partition:
         config = self.config
         is_create_time = config.message_timestamp_type == "CreateTime"
         self._check_records(batch, now_ms, timestamps=is_create_time)
-        codec = NAMES.get(config.compression_type)
+        codec = TARGET_CODECS.get(config.compression_type)
         if codec is not None and codec != header.compression:
             batch = recompressed(batch, codec, config.compression_level)
         append_time = NO_TIMESTAMP
