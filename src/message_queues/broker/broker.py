@@ -88,6 +88,9 @@ class Broker:
         self.group_commit = GroupCommit(turn.call_soon, turn.run_in_background if settings.fsync else None)
         self.data_path = str(data.path)
         self.max_fetch_bytes = self.config.int("fetch.max.bytes")
+        self.on_journal_failure: Callable[[StorageError], None] = lambda error: None
+        """Called when events that are applied could not be stored: the server has to stop, because memory is ahead of the disk."""
+        self._journal_failure: StorageError | None = None
         self._data = data
         self._turn = turn
         self._journal = Journal(str(data.journal))
@@ -137,7 +140,8 @@ class Broker:
         self.group_commit.commit_now()
         for partition in self.topics.partitions():
             partition.close()
-        self._journal.snapshot([encode_event(event) for event in self.state_events()], self.clock.now_ms())
+        if self._journal_failure is None:
+            self._snapshot()
         self._journal.close()
         self._open_files.close()
         self._data.close()
@@ -157,8 +161,18 @@ class Broker:
         for event in events:
             self.apply(event)
         self.group_commit.add(self._journal)
+        self.group_commit.when_durable(self._note_journal_failure)
         if self._journal.events_since_snapshot > EVENTS_PER_SNAPSHOT:
-            self._journal.snapshot([encode_event(event) for event in self.state_events()], self.clock.now_ms())
+            self._snapshot()
+
+    def _snapshot(self) -> None:
+        self._journal.snapshot([encode_event(event) for event in self.state_events()], self.clock.now_ms())
+
+    def _note_journal_failure(self, failures: Failures) -> None:
+        failure = failures.get(self._journal)
+        if failure is not None and self._journal_failure is None:
+            self._journal_failure = failure
+            self.on_journal_failure(failure)
 
     def apply(self, event: Event) -> None:
         apply = self._apply.get(type(event))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from message_queues.cli.logs import configure_logs
-from message_queues.errors import InvalidArgument, MessageQueuesError
+from message_queues.errors import InvalidArgument, MessageQueuesError, StorageError
 from message_queues.settings import FILE_VARIABLE, OPTIONS, ServerSettings, load_settings
 
 STOPPED, FAILED, WRONGLY_CALLED = 0, 1, 2
@@ -89,20 +89,27 @@ def run(settings: ServerSettings) -> None:
 async def serve_until_signal(settings: ServerSettings) -> None:
     from message_queues.servers.server import Server
 
-    signalled = asyncio.Event()
     loop = asyncio.get_running_loop()
+    signalled = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, signalled.set)
+    stop_asked = asyncio.create_task(signalled.wait())
     # One that a killed server left would say that this one listens already.
     remove_ready_file(settings)
     server = Server(settings)
     addresses = await server.start()
     try:
         announce(settings, addresses)
-        await signalled.wait()
+        await asyncio.wait((stop_asked, server.failure), return_when=asyncio.FIRST_COMPLETED)
     finally:
+        stop_asked.cancel()
         await server.stop()
         remove_ready_file(settings)
+    if server.failure.done():
+        raise StorageError(
+            f"{server.failure.result()}; the server has stopped and nothing that it acknowledged is lost: "
+            f"make room or mend the disk, then start it again"
+        )
 
 
 def announce(settings: ServerSettings, addresses: Addresses) -> None:

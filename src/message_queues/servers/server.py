@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
 from message_queues.broker.clock import Clock, ManualClock, SystemClock
-from message_queues.errors import PortTaken
+from message_queues.errors import PortTaken, StorageError
 from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
 from message_queues.servers.timer_driver import TimerDriver
 from message_queues.settings import ServerSettings
@@ -37,6 +37,8 @@ class Server:
         self.settings = settings
         self.clock: Clock = clock or (ManualClock() if settings.clock == "manual" else SystemClock())
         self.broker: Broker
+        self.failure: asyncio.Future[StorageError]
+        """From `start` on; done when the server cannot go on; whoever runs it stops it and tells."""
         self._own_directory: str | None = None
         self._background = ThreadPoolExecutor(max_workers=2, thread_name_prefix="storage")
         self._nodes: list[KafkaNode] = []
@@ -46,6 +48,7 @@ class Server:
 
     async def start(self) -> Addresses:
         """Opens the data directory, replays it, listens. Raises StorageError, PortTaken; then nothing is left open."""
+        self.failure = asyncio.get_running_loop().create_future()
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
             self._open_broker()
@@ -99,6 +102,7 @@ class Server:
             data.close()
             raise
         self.broker = broker
+        broker.on_journal_failure = self.failure.set_result
         self._drivers = [TimerDriver(broker.timers, loop), TimerDriver(broker.patience, loop)]
 
     async def _listen_kafka(self) -> list[str]:
