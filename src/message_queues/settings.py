@@ -226,7 +226,7 @@ def nearest(name: str, names: Sequence[str]) -> str:
 
 
 def load_settings(flags: Mapping[str, str | Sequence[str]], environment: Mapping[str, str], file: str | None = None) -> ServerSettings:
-    """`flags` by the names of their fields, a repeated one as a sequence; `file` is the path of a TOML file, or None where the environment may name one.
+    """`flags` by the names of their fields, a repeated one as a sequence; `file` is a TOML file, which the environment can name too.
 
     Raises InvalidArgument: the message names the flag, variable or key, its value, and what would be right.
     """
