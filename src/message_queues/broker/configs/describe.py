@@ -111,7 +111,7 @@ def broker_entry(name: str, synonyms: tuple[ConfigSynonym, ...]) -> ConfigEntry:
     if value is not None and not known.is_sensitive:
         value = text_of(known.parse(value))
     entry = described(known, value, synonyms)
-    return entry._replace(name=name, is_read_only=known.is_read_only)
+    return entry._replace(name=name, is_read_only=known.is_read_only or name != known.name)
 
 
 def synonyms_on(broker: BrokerConfig, name: str, node_id: int, facts: Mapping[str, str] | None = None) -> tuple[ConfigSynonym, ...]:
@@ -128,7 +128,8 @@ def synonyms_on(broker: BrokerConfig, name: str, node_id: int, facts: Mapping[st
 def defaults_of(name: str) -> Iterator[ConfigSynonym]:
     for each in synonyms_of(name):
         known = BROKER_CONFIGS.get(each)
-        if known is not None and known.default is not None:
+        is_only_dynamic = known is not None and known.is_internal and not known.is_read_only
+        if known is not None and known.default is not None and not is_only_dynamic:
             yield ConfigSynonym(each, text_of(known.default_value), ConfigSource.DEFAULT)
 
 

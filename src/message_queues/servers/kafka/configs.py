@@ -56,7 +56,7 @@ def describe_configs(context: RequestContext, request: DescribeConfigsRequest) -
 
 
 def _described(context: RequestContext, resource: DescribeConfigsResource, request: DescribeConfigsRequest) -> DescribeConfigsResult:
-    result = DescribeConfigsResult(error_message=None, resource_type=resource.resource_type, resource_name=resource.resource_name)
+    result = DescribeConfigsResult(error_message="", resource_type=resource.resource_type, resource_name=resource.resource_name)
     try:
         entries = _entries(context, resource.resource_type, resource.resource_name)
     except UnknownTopicOrPartition as error:
@@ -295,7 +295,7 @@ def _changed(
 
 def _changed_list(current: str | None, known: ConfigDefinition, change: Change) -> str:
     base = text_of(known.default_value) if current is None else current
-    members = [member for member in (base or "").split(",") if member]
+    members = [member.strip() for member in (base or "").split(",") if member.strip()]
     given = (change.value or "").split(",")
     if change.operation == Operation.APPEND:
         members += [each for each in given if each not in members]
