@@ -36,7 +36,7 @@ CONNECTIONS = (1, 16, 64)
 TOPIC_PARTITIONS = 12
 PARTITION_TOPICS, PARTITIONS_PER_TOPIC = 10, 1_000
 """Kafka refuses some thousands of partitions in one request (POLICY_VIOLATION), so each topic is a request of its own."""
-OPEN_FILES = 1_100
+OPEN_FILES = 640
 
 
 class LoadFailed(Exception):
