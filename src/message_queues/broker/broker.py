@@ -16,7 +16,6 @@ from message_queues.broker.cluster.nodes import Node, Nodes
 from message_queues.broker.configs.broker_configs import BrokerConfig
 from message_queues.broker.coordination.coordinator import GroupCoordinator
 from message_queues.broker.coordination.group_settings import GroupSettings
-from message_queues.broker.coordination.group_settings import GroupSettings
 from message_queues.broker.event import Event
 from message_queues.broker.events import (
     BrokerConfigsAltered,
