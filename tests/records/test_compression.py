@@ -2,6 +2,7 @@ import gzip
 import random
 import struct
 import tracemalloc
+from contextlib import suppress
 
 import cramjam
 import lz4.frame
@@ -54,11 +55,9 @@ def test_a_bomb_is_stopped_before_it_unfolds(codec: int) -> None:
 def test_cut_data_is_refused_or_gives_less(codec: int) -> None:
     packed = compress(codec, PLAIN)
     for size in [*range(1, 40), len(packed) // 2, len(packed) - 1]:
-        try:
+        with suppress(CorruptMessage):
             # A cut between two snappy blocks cannot be seen here; the records will not fit.
             assert len(decompress(codec, packed[:size], LIMIT)) < len(PLAIN)
-        except CorruptMessage:
-            pass
 
 
 @pytest.mark.parametrize("codec", REAL_CODECS)
@@ -69,10 +68,8 @@ def test_garbage_never_raises_anything_else(codec: int) -> None:
         damaged = bytearray(packed)
         for _ in range(chance.randint(1, 4)):
             damaged[chance.randrange(len(damaged))] = chance.randrange(256)
-        try:
+        with suppress(CorruptMessage):
             decompress(codec, bytes(damaged), LIMIT)
-        except CorruptMessage:
-            pass
         with pytest.raises(CorruptMessage):
             decompress(codec, b"\x07" + chance.randbytes(chance.randint(1, 200)), LIMIT)
 

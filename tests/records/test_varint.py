@@ -1,8 +1,8 @@
 import random
 
 import pytest
-
 from kafka.record.util import encode_varint
+
 from message_queues.errors import CorruptMessage
 from message_queues.records.varint import read_varint, read_varlong, write_varint
 

@@ -232,6 +232,8 @@ class MemoryFile:
     def truncate(self, size: int) -> None:
         inode = self._open_inode()
         self._file_system.begin()
+        if self._file_system.truncation_fails:
+            raise OSError(errno.EIO, "Input/output error")
         if size < len(inode.content):
             self._file_system.give_space(len(inode.content) - size)
             del inode.content[size:]
@@ -266,6 +268,7 @@ class MemoryFileSystem:
         """The mutating operation, counted from 1, that is interrupted by a crash."""
         self.space_left: int | None = None
         """How many bytes may still be appended; None is no limit."""
+        self.truncation_fails = False
         self._is_down = False
         self._files: dict[str, _Inode] = {}
         self._synced_files: dict[str, _Inode] = {}
@@ -325,7 +328,6 @@ class MemoryFileSystem:
         for name in {*self._files, *self._synced_files}:
             if _is_in(name, path):
                 _copy_entry(name, self._files, self._synced_files)
-        self._synced_directories.add(path)
         self._synced_directories = {name for name in self._synced_directories if name in self._directories or not _is_in(name, path)}
         self._synced_directories.update(name for name in self._directories if _is_in(name, path))
 
