@@ -511,7 +511,7 @@ class Log:
                 self._cut_file(segment)
             else:
                 self._segments.remove(segment)
-                self._remove_files(segment)
+                self._discard(segment)
         self._active = self._segments[-1] if self._segments else None
         while self.leader_epochs and self.leader_epochs[-1][1] >= self.flushed_offset:
             self.leader_epochs.pop()
@@ -523,6 +523,17 @@ class Log:
         except OSError:
             # The next flush tries again before it writes.
             self._full = [(segment, [])]
+
+    def _discard(self, segment: Segment) -> None:
+        """Gets rid of a segment in which nothing is valid."""
+        if segment.base_offset:
+            self._remove_files(segment)
+        else:
+            # As long as there is no checkpoint, the file that begins at 0 says that nothing before the others is missing.
+            with suppress(OSError):
+                file = self._open_files.get(segment.path)
+                file.truncate(0)
+                file.sync()
 
     def _remove_files(self, segment: Segment) -> None:
         """What cannot be removed now is removed by the next opening."""
@@ -602,6 +613,9 @@ class Log:
         self.end_offset = self._recovery.offset
         self._recover_tail(bases, on_recovered)
         self.flushed_offset = self.end_offset
+        if self.cut is not None:
+            # What was cut off must not come back behind what is written next.
+            self.sync()
         self._remove_strays(names)
         if self._segments:
             self._active = self._segments[-1]
@@ -610,6 +624,8 @@ class Log:
     def _remove_strays(self, names: list[str]) -> None:
         """Files that a crash kept from being removed or renamed: of segments that are gone, and checkpoints that came to nothing."""
         kept = {f"{segment.base_offset:020d}" for segment in self._segments}
+        if _CHECKPOINT not in names:
+            kept.add(f"{0:020d}")
         for name in names:
             ours = _OTHER_NAME.fullmatch(name)
             if ours is not None and ours[1] not in kept:
@@ -657,9 +673,6 @@ class Log:
                 self._recover_segment(segment, on_recovered)
                 if not segment.size:
                     self._segments.pop()
-        if self.cut is not None:
-            # What was cut off must not come back behind what is written next.
-            self._open_files.file_system.sync_directory(self._directory)
 
     def _recover_segment(self, segment: Segment, on_recovered: Callable[[BatchHeader], None]) -> None:
         def take(header: BatchHeader, position: int) -> None:
@@ -676,11 +689,13 @@ class Log:
     def _cut(self, segment: Segment, position: int, reason: str) -> None:
         file = self._open_files.get(segment.path)
         size = file.size - position
+        if not size:
+            return
         if position:
             file.truncate(position)
-            file.sync()
+            segment.synced_size = 0
         else:
-            self._remove_files(segment)
+            self._discard(segment)
         _logger.warning("%s: cut off %d bytes at %d that a crash left behind: %s", segment.path, size, position, reason)
         if self.cut is None:
             self.cut = Cut(segment.path, position, size, reason)
