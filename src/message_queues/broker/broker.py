@@ -62,19 +62,6 @@ class Turn:
     run_in_background: RunInBackground
 
 
-def group_settings(config: BrokerConfig) -> GroupSettings:
-    return GroupSettings(
-        initial_rebalance_delay_ms=config.int("group.initial.rebalance.delay.ms"),
-        min_session_timeout_ms=config.int("group.min.session.timeout.ms"),
-        max_session_timeout_ms=config.int("group.max.session.timeout.ms"),
-        max_size=config.int("group.max.size"),
-        offset_metadata_max_bytes=config.int("offset.metadata.max.bytes"),
-        offsets_retention_ms=config.int("offsets.retention.minutes") * 60_000,
-        offsets_retention_check_interval_ms=config.int("offsets.retention.check.interval.ms"),
-        offsets_partitions=config.int("offsets.topic.num.partitions"),
-    )
-
-
 class Broker:
     def __init__(self, data: DataDirectory, settings: BrokerSettings, clock: Clock, turn: Turn) -> None:
         self.clock = clock
@@ -113,10 +100,6 @@ class Broker:
             ProducerIdsReserved: self.producer_ids.apply_reserved,
         }
         self._retention = RetentionSweep(self.timers, self.config, self.topics.partitions)
-
-    def _partition_count(self, topic: str) -> int | None:
-        found = self.topics.by_name.get(topic)
-        return None if found is None else len(found.partitions)
 
     # Opening and closing
 

@@ -133,9 +133,15 @@ def test_a_batch_over_max_message_bytes_or_the_segment_is_refused() -> None:
 
 def test_too_few_replicas_in_sync_refuse_acks_all_only() -> None:
     world = World(min_insync_replicas="2")
+    world.partition.replicas = Replicas([0, 1, 2])
+    world.partition.replicas.in_sync = (0,)
     with pytest.raises(NotEnoughReplicas, match=r"current ISR : 1 is insufficient to satisfy the min\.isr requirement of 2"):
         world.append(batch(b"a"), in_sync=True)
     assert world.append(batch(b"a")) == 0
+
+
+def test_min_insync_replicas_asks_for_no_more_than_there_are() -> None:
+    assert World(min_insync_replicas="2").append(batch(b"a"), in_sync=True) == 0
 
 
 def test_a_compacted_topic_refuses_records_without_a_key_and_names_each() -> None:

@@ -157,10 +157,7 @@ class Partition:
         log = self._log or self._open()
         config = self.config
         if in_sync and len(self.replicas.in_sync) < config.min_insync_replicas:
-            raise NotEnoughReplicas(
-                f"The size of the current ISR : {len(self.replicas.in_sync)} is insufficient to satisfy the min.isr requirement of "
-                f"{config.min_insync_replicas} for partition {self.topic_name}-{self.index}"
-            )
+            self._check_in_sync(config.min_insync_replicas)
         header = self._checked_header(batch)
         append_time = NO_TIMESTAMP
         if header.max_timestamp > now_ms + config.message_timestamp_after_max_ms or not config.takes_batches_as_sent:
@@ -177,6 +174,15 @@ class Partition:
         if header.producer_id >= 0:
             self.producers.update(header, append_time, now_ms)
         return base_offset, append_time
+
+    def _check_in_sync(self, wanted: int) -> None:
+        # A topic with fewer replicas than min.insync.replicas is not unwritable: all that it has are enough (Partition.effectiveMinIsr).
+        wanted = min(wanted, len(self.replicas.assigned))
+        if len(self.replicas.in_sync) < wanted:
+            raise NotEnoughReplicas(
+                f"The size of the current ISR : {len(self.replicas.in_sync)} is insufficient to satisfy the min.isr requirement of "
+                f"{wanted} for partition {self.topic_name}-{self.index}"
+            )
 
     def _checked_header(self, batch: bytes) -> BatchHeader:
         size = len(batch)

@@ -21,6 +21,7 @@ from message_queues.servers.kafka.leadership import led_partition
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD = -1, -2, -3, -4, -5, -6
 FIRST_VERSION = {LATEST: 1, EARLIEST: 1, MAX_TIMESTAMP: 7, EARLIEST_LOCAL: 8, LATEST_TIERED: 9, EARLIEST_PENDING_UPLOAD: 11}
 NOTHING = (-1, -1)
+FIRST_WITH_LEADER_EPOCH = 4
 
 
 def list_offsets(context: RequestContext, request: ListOffsetsRequest) -> ListOffsetsResponse:
@@ -53,7 +54,7 @@ def _one(context: RequestContext, topic: str, asked: ListOffsetsPartition, repea
         partition_index=index,
         timestamp=timestamp,
         offset=offset,
-        leader_epoch=partition.replicas.leader_epoch if offset >= 0 else -1,
+        leader_epoch=partition.replicas.leader_epoch if offset >= 0 and context.api_version >= FIRST_WITH_LEADER_EPOCH else -1,
     )
 
 
