@@ -9,6 +9,8 @@ def main() -> None:
         from message_queues.cli.serve import serve
 
         sys.exit(serve(arguments[1:]))
-    from message_queues.cli.nouns import app
-
+    try:
+        from message_queues.cli.nouns import app
+    except ModuleNotFoundError as error:
+        sys.exit(f"mq: the package {error.name} is missing: pip install 'message-queues[server]'")
     app(prog_name="mq")

@@ -5,6 +5,7 @@ Exit codes: 0 stopped, 1 could not start or go on, 2 wrongly called. An expected
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -25,6 +26,7 @@ def serve(arguments: Sequence[str]) -> int:
     flags = parser().parse_args(arguments)
     try:
         settings = load_settings(texts(flags), os.environ, flags.config_file)
+        check_configs(settings)
     except InvalidArgument as error:
         return complain(str(error), WRONGLY_CALLED)
     configure_logs(settings.log_level, settings.log_format)
@@ -32,6 +34,8 @@ def serve(arguments: Sequence[str]) -> int:
         run(settings)
     except InvalidArgument as error:
         return complain(str(error), WRONGLY_CALLED)
+    except ModuleNotFoundError as error:
+        return complain(f"the package {error.name} is missing: pip install 'message-queues[server]'", FAILED)
     except (MessageQueuesError, OSError) as error:
         return complain(str(error), FAILED)
     return STOPPED
@@ -72,6 +76,23 @@ def texts(flags: argparse.Namespace) -> dict[str, str | Sequence[str]]:
         elif value is not None:
             given[name] = value
     return given
+
+
+OPTIONS_FOR_CONFIGS = {
+    "listeners": "--host and --kafka-port",
+    "advertised.listeners": "--host and --kafka-port",
+    "node.id": "--node-ids",
+    "broker.id": "--node-ids",
+    "log.dir": "--data",
+    "log.dirs": "--data",
+}
+"""Configurations of Kafka that options of the server decide."""
+
+
+def check_configs(settings: ServerSettings) -> None:
+    for name, option in OPTIONS_FOR_CONFIGS.items():
+        if name in settings.config:
+            raise InvalidArgument(f"--config {name} has no effect here; use {option}")
 
 
 # Running
@@ -128,13 +149,15 @@ def write_atomically(path: Path, text: str) -> None:
         unfinished.write_text(text)
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise InvalidArgument(f"cannot write --ready-file {path}: {error.strerror or error}") from error
 
 
 def remove_ready_file(settings: ServerSettings) -> None:
     if settings.ready_file is not None:
-        Path(settings.ready_file).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            Path(settings.ready_file).unlink()
 
 
 def print_table(settings: ServerSettings, addresses: Addresses) -> None:
@@ -143,8 +166,9 @@ def print_table(settings: ServerSettings, addresses: Addresses) -> None:
 
     table = Table("protocol", "node", "address")
     for protocol, listeners in addresses.items():
-        for node_id, address in zip(settings.all_node_ids, listeners, strict=False):
-            table.add_row(protocol, str(node_id), address)
+        nodes = settings.all_node_ids if protocol == "kafka" else [""] * len(listeners)
+        for node, address in zip(nodes, listeners, strict=True):
+            table.add_row(protocol, str(node), address)
     console = Console()
     console.print(table)
     console.print(f"data: {settings.data or 'a directory of its own, removed when it stops'}; Ctrl-C stops")
