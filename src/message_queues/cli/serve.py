@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from pathlib import Path
 from message_queues.cli.logs import configure_logs
 from message_queues.errors import InvalidArgument, MessageQueuesError, StorageError
 from message_queues.settings import FILE_VARIABLE, OPTIONS, ServerSettings, load_settings
+
+logger = logging.getLogger(__name__)
 
 STOPPED, FAILED, WRONGLY_CALLED = 0, 1, 2
 
@@ -95,6 +98,15 @@ def check_configs(settings: ServerSettings) -> None:
             raise InvalidArgument(f"--config {name} has no effect here; use {option}")
 
 
+def warn_of_idle_configs(settings: ServerSettings) -> None:
+    from message_queues.broker.configs.broker_configs import definition_of
+
+    for name in settings.config:
+        known = definition_of(name)
+        if known is not None and not known.is_obeyed:
+            logger.warning("this configuration is known but changes nothing here", extra={"config": name})
+
+
 # Running
 
 
@@ -119,6 +131,7 @@ async def serve_until_signal(settings: ServerSettings) -> None:
     remove_ready_file(settings)
     server = Server(settings)
     addresses = await server.start()
+    warn_of_idle_configs(settings)
     try:
         announce(settings, addresses)
         await asyncio.wait((stop_asked, server.failure), return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,11 @@
+import re
+from pathlib import Path
+
 import pytest
 
+import message_queues
 from message_queues.broker.configs.broker_configs import BROKER_CONFIGS, BrokerConfig
+from message_queues.broker.configs.topic_configs import TOPIC_CONFIGS
 from message_queues.errors import InvalidConfig, InvalidRequest
 
 
@@ -154,3 +159,12 @@ def test_what_can_be_changed_is_said_of_every_configuration() -> None:
     changeable = BROKER_CONFIGS["message.max.bytes"]
     assert not changeable.is_read_only
     assert not changeable.is_per_broker
+
+
+def test_what_is_marked_as_obeyed_is_what_the_broker_asks_for() -> None:
+    inherited = {each.name for known in TOPIC_CONFIGS.values() if known.is_obeyed for each in known.synonyms}
+    source = Path(message_queues.__file__).parent
+    files = [file for file in (source / "broker").rglob("*.py") if file.parent.name != "configs"]
+    asked = {name for file in files for name in re.findall(r'config(?:\.\w+)?\("([a-z.]+)"\)', file.read_text())}
+    asked |= {name for file in (source / "servers").rglob("*.py") for name in re.findall(r'config\.\w+\("([a-z.]+)"\)', file.read_text())}
+    assert {name for name, known in BROKER_CONFIGS.items() if known.is_obeyed} == inherited | asked

@@ -70,6 +70,8 @@ class ConfigDefinition(NamedTuple):
     """It can be set for one broker, not as the default of all."""
     is_internal: bool = False
     """It is listed only where it is set."""
+    is_obeyed: bool = False
+    """It changes what this server does; the others are known, checked and described."""
 
     @property
     def is_sensitive(self) -> bool:
@@ -346,7 +348,7 @@ def definition(line: str) -> ConfigDefinition:
     words = origin.split()
     is_broker = bool(words) and words[0] in ("read-only", "per-broker", "cluster-wide")
     return ConfigDefinition(
-        name=name,
+        name=name.removeprefix("* "),
         type=ConfigType[kind.upper()],
         default=None if default in ("null", "required") else default,
         values=values,
@@ -355,6 +357,7 @@ def definition(line: str) -> ConfigDefinition:
         is_read_only="read-only" in words,
         is_per_broker="per-broker" in words,
         is_internal="internal" in words,
+        is_obeyed=name.startswith("* "),
     )
 
 
