@@ -110,6 +110,12 @@ def read_header(data: bytes | memoryview, position: int = 0) -> BatchHeader:
     return tuple.__new__(BatchHeader, _HEADER.unpack_from(data, position))
 
 
+def placed(header: BatchHeader, base_offset: int, leader_epoch: int) -> BatchHeader:
+    """The header as it stands in a log."""
+    # Twice as fast as _replace, and every batch comes through here.
+    return tuple.__new__(BatchHeader, (base_offset, header[1], leader_epoch, *header[3:]))
+
+
 def checksum_matches(batch: bytes, header: BatchHeader) -> bool:
     """Whether the CRC is right; `batch` holds exactly this batch."""
     return bool(google_crc32c.value(batch[CRC_START:]) == header.crc)

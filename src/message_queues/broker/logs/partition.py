@@ -20,13 +20,25 @@ from message_queues.errors import (
     CorruptMessage,
     InvalidRecord,
     InvalidTimestamp,
+    MessageQueuesError,
     MessageTooLarge,
     NotEnoughReplicas,
     OffsetOutOfRange,
     RecordListTooLarge,
     StorageError,
 )
-from message_queues.records.batch import HEADER_BYTES, BatchHeader, checksum_matches, read_header, read_records, recompressed, restamped
+from message_queues.records.batch import (
+    CONTROL_BIT,
+    HEADER_BYTES,
+    PREFIX_BYTES,
+    BatchHeader,
+    checksum_matches,
+    placed,
+    read_header,
+    read_records,
+    recompressed,
+    restamped,
+)
 from message_queues.records.compression import NAMES, NONE
 from message_queues.storage.group_commit import RunInBackground
 from message_queues.storage.log import Log, LogSettings
@@ -168,7 +180,7 @@ class Partition:
                 return appended
         base_offset = log.end_offset
         leader_epoch = self.replicas.leader_epoch
-        header = header._replace(base_offset=base_offset, leader_epoch=leader_epoch)
+        header = placed(header, base_offset, leader_epoch)
         log.append(header, (_STAMP.pack(base_offset, header.batch_length, leader_epoch), memoryview(batch)[16:]), now_ms)
         self._uncommitted_bytes += header.batch_length
         if header.producer_id >= 0:
@@ -191,37 +203,49 @@ class Partition:
                 raise InvalidRecord("Produce requests must have at least one record batch per partition")
             raise CorruptMessage(f"A record batch of {size} bytes is smaller than its header of {HEADER_BYTES} bytes")
         header = read_header(batch)
+        config = self.config
+        if (
+            header.magic == MAGIC
+            and header.batch_length + PREFIX_BYTES == size
+            and not header.base_offset
+            and size <= config.max_message_bytes
+            and size <= config.segment_bytes
+            and header.last_offset_delta + 1 == header.record_count > 0
+            and not header.attributes & CONTROL_BIT
+            and checksum_matches(batch, header)
+        ):
+            return header
+        raise self._refusal(batch, header, size)
+
+    def _refusal(self, batch: bytes, header: BatchHeader, size: int) -> MessageQueuesError:
+        """Why Kafka would refuse this batch; the order is that of its checks."""
+        where = f"{self.topic_name}-{self.index}"
         if header.magic != MAGIC:
-            raise InvalidRecord("Produce requests are only allowed to contain record batches with magic version 2")
+            return InvalidRecord("Produce requests are only allowed to contain record batches with magic version 2")
+        if HEADER_BYTES <= header.size < size:
+            return InvalidRecord("Produce requests are only allowed to contain exactly one record batch per partition")
         if header.size != size:
-            if HEADER_BYTES <= header.size < size:
-                raise InvalidRecord("Produce requests are only allowed to contain exactly one record batch per partition")
-            raise CorruptMessage(f"A record batch claims {header.size} bytes, but {size} were sent")
+            return CorruptMessage(f"A record batch claims {header.size} bytes, but {size} were sent")
         if header.base_offset != 0:
-            raise InvalidRecord(
-                f"The baseOffset of the record batch in the append to {self.topic_name}-{self.index} should be 0, "
-                f"but it is {header.base_offset}"
-            )
+            return InvalidRecord(f"The baseOffset of the record batch in the append to {where} should be 0, but it is {header.base_offset}")
         if size > self.config.max_message_bytes:
-            raise MessageTooLarge(
-                f"The record batch size in the append to {self.topic_name}-{self.index} is {size} bytes which exceeds the maximum "
-                f"configured value of {self.config.max_message_bytes}."
+            return MessageTooLarge(
+                f"The record batch size in the append to {where} is {size} bytes which exceeds the maximum configured value of "
+                f"{self.config.max_message_bytes}."
             )
         if not checksum_matches(batch, header):
-            raise CorruptMessage(f"Record is corrupt (stored crc = {header.crc}) in topic partition {self.topic_name}-{self.index}.")
+            return CorruptMessage(f"Record is corrupt (stored crc = {header.crc}) in topic partition {where}.")
         if header.record_count <= 0 or header.last_offset_delta + 1 != header.record_count:
-            raise InvalidRecord(
+            return InvalidRecord(
                 f"Inconsistent batch offset range [0, {header.last_offset_delta}] and count of records {header.record_count} "
-                f"in topic partition {self.topic_name}-{self.index}."
+                f"in topic partition {where}."
             )
         if header.is_control:
-            raise InvalidRecord("Clients are not allowed to write control records")
-        if size > self.config.segment_bytes:
-            raise RecordListTooLarge(
-                f"Message batch size is {size} bytes in append to partition {self.topic_name}-{self.index}, which exceeds the maximum "
-                f"configured segment size of {self.config.segment_bytes}."
-            )
-        return header
+            return InvalidRecord("Clients are not allowed to write control records")
+        return RecordListTooLarge(
+            f"Message batch size is {size} bytes in append to partition {where}, which exceeds the maximum configured segment size of "
+            f"{self.config.segment_bytes}."
+        )
 
     def _rewritten(self, batch: bytes, header: BatchHeader, now_ms: int) -> tuple[bytes, BatchHeader, int]:
         """The slow way: records are checked one by one, then compressed or stamped anew where the topic says so."""

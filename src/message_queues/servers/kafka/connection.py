@@ -27,6 +27,11 @@ from message_queues.servers.kafka.handlers import HANDLERS
 
 logger = logging.getLogger(__name__)
 
+# Plain numbers: comparing with a member of an enumeration costs a look-up each time.
+PRODUCE = int(ApiKey.PRODUCE)
+FETCH = int(ApiKey.FETCH)
+API_VERSIONS = int(ApiKey.API_VERSIONS)
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -163,11 +168,11 @@ class KafkaConnection(asyncio.Protocol):
             api = APIS.get(header.api_key)
             if api is None:
                 self._give_up("this API is not supported", header)
-            elif not api.supports(header.api_version):
+            elif not api.min_version <= header.api_version <= api.max_version:
                 self._unsupported_version(api, header)
-            elif header.api_key == ApiKey.PRODUCE:
+            elif header.api_key == PRODUCE:
                 produce.handle(self, header, frame)
-            elif header.api_key == ApiKey.FETCH:
+            elif header.api_key == FETCH:
                 fetch.handle(self, header, frame)
             else:
                 self._dispatch(api, header, frame)
@@ -178,7 +183,7 @@ class KafkaConnection(asyncio.Protocol):
             self._give_up("the server has failed to answer this request", header)
 
     def _unsupported_version(self, api: Api, header: RequestHeader) -> None:
-        if api.key != ApiKey.API_VERSIONS:
+        if api.key != API_VERSIONS:
             self._give_up("this version is not supported", header)
             return
         # KIP-511: answered in version 0, so that a client of any age can read which versions there are.

@@ -137,23 +137,18 @@ def handle(connection: KafkaConnection, header: RequestHeader, frame: bytes) -> 
     request = parse(version, frame, header.body_position)
     acks = request.acks
     broker = connection.broker
+    topics = broker.topics
+    node_id = connection.node.node_id
     production = Production(connection, header, connection.begin_reply() if acks else None)
-    known_acks = -1 <= acks <= 1
     now_ms = broker.clock.now_ms()
     for topic, partitions in request.topics:
         appended: list[Appended] = []
         for index, records in partitions:
             partition: Partition | None = None
             try:
-                if not known_acks:
-                    raise InvalidRequiredAcks(f"acks should be -1, 0 or 1, not {acks}")
-                partition = _partition(broker.topics, version, topic, index)
-                if partition.replicas.leader != connection.node.node_id:
-                    raise NotLeaderOrFollower(f"node {partition.replicas.leader} leads {partition!r}")
-                if version < FIRST_WITH_ZSTD and len(records) > COMPRESSION_ATTRIBUTE and records[COMPRESSION_ATTRIBUTE] & 7 == ZSTD:
-                    raise UnsupportedCompressionType(
-                        f"Produce requests with version {version} are not allowed to use ZStandard compression"
-                    )
+                partition = _partition(topics, version, topic, index)
+                if partition.replicas.leader != node_id or version < FIRST_WITH_ZSTD or not -1 <= acks <= 1:
+                    _check(partition, node_id, version, acks, records)
                 base_offset, append_time = partition.append(records, now_ms, in_sync=acks == -1)
             except MessageQueuesError as error:
                 production.refuse(topic, index, partition, error)
@@ -163,6 +158,16 @@ def handle(connection: KafkaConnection, header: RequestHeader, frame: bytes) -> 
                 appended.append((index, base_offset, append_time, partition.log.start_offset))
         production.appended.append((topic, appended))
     broker.group_commit.when_durable(production.durable)
+
+
+def _check(partition: Partition, node_id: int, version: int, acks: int, records: bytes) -> None:
+    """What the partition itself does not check."""
+    if not -1 <= acks <= 1:
+        raise InvalidRequiredAcks(f"acks should be -1, 0 or 1, not {acks}")
+    if partition.replicas.leader != node_id:
+        raise NotLeaderOrFollower(f"node {partition.replicas.leader} leads {partition!r}")
+    if version < FIRST_WITH_ZSTD and len(records) > COMPRESSION_ATTRIBUTE and records[COMPRESSION_ATTRIBUTE] & 7 == ZSTD:
+        raise UnsupportedCompressionType(f"Produce requests with version {version} are not allowed to use ZStandard compression")
 
 
 def _partition(topics: Topics, version: int, topic: bytes, index: int) -> Partition:

@@ -80,7 +80,11 @@ def _parse(frame: bytes, position: int) -> ProduceRequestView:
 
 
 def _parse_flexible(version: int, frame: bytes, position: int) -> ProduceRequestView:
-    size, position = varints.read(frame, position)
+    # Nearly every varint here has one byte, so that is looked at before a function is called.
+    size = frame[position]
+    position += 1
+    if size >= 0x80:
+        size, position = varints.read(frame, position - 1)
     transactional_id: bytes | None = None
     if size:
         transactional_id = take(frame, position, size - 1)
@@ -92,10 +96,17 @@ def _parse_flexible(version: int, frame: bytes, position: int) -> ProduceRequest
         if version >= FIRST_WITH_TOPIC_IDS:
             size = 16
         else:
-            size, position = varints.read(frame, position)
-            size -= 1
+            size = frame[position] - 1
+            position += 1
+            if size >= 0x7F:
+                size, position = varints.read(frame, position - 1)
+                size -= 1
         topic = take(frame, position, size)
-        partition_count, position = varints.read(frame, position + size)
+        position += size
+        partition_count = frame[position]
+        position += 1
+        if partition_count >= 0x80:
+            partition_count, position = varints.read(frame, position - 1)
         partitions: PartitionRecords = []
         for _ in range(partition_count - 1):
             (index,) = _INT32.unpack_from(frame, position)
@@ -105,8 +116,8 @@ def _parse_flexible(version: int, frame: bytes, position: int) -> ProduceRequest
                 position += size - 1
             else:
                 partitions.append((index, b""))
-            position = varints.skip_tags(frame, position)
-        position = varints.skip_tags(frame, position)
+            position = varints.skip_tags(frame, position) if frame[position] else position + 1
+        position = varints.skip_tags(frame, position) if frame[position] else position + 1
         topics.append((topic, partitions))
     varints.skip_tags(frame, position)
     return ProduceRequestView(acks, transactional_id, topics)
@@ -119,7 +130,9 @@ Appended = tuple[int, int, int, int]
 def encode_success(version: int, correlation_id: int, topics: list[tuple[bytes, list[Appended]]]) -> bytes:
     """The whole frame, length first, of a response in which no partition has an error."""
     flexible = version >= FIRST_FLEXIBLE
-    parts: list[bytes] = [b""]
+    if flexible and len(topics) == 1 and len(topics[0][1]) == 1:
+        return _encode_one(version, correlation_id, *topics[0])
+    parts: list[bytes] = []
     parts.append(varints.write(len(topics) + 1) if flexible else _INT32.pack(len(topics)))
     for topic, partitions in topics:
         if not flexible:
@@ -144,3 +157,19 @@ def encode_success(version: int, correlation_id: int, topics: list[tuple[bytes, 
     parts.append(b"\0\0\0\0\0" if flexible else b"\0\0\0\0")
     body = b"".join(parts)
     return (_FRAME_V1.pack(len(body) + 5, correlation_id, 0) if flexible else _FRAME_V0.pack(len(body) + 4, correlation_id)) + body
+
+
+_ONE_HEAD = Struct(">iiBB")
+_ONE_TAIL = Struct(">BihqqqBBBBiB")
+
+
+def _encode_one(version: int, correlation_id: int, topic: bytes, partitions: list[Appended]) -> bytes:
+    """What most responses are: one partition of one topic."""
+    ((index, base_offset, append_time, start_offset),) = partitions
+    key = topic if version >= FIRST_WITH_TOPIC_IDS else varints.write(len(topic) + 1) + topic
+    size = _ONE_HEAD.size - 4 + len(key) + _ONE_TAIL.size
+    return (
+        _ONE_HEAD.pack(size, correlation_id, 0, 2)
+        + key
+        + _ONE_TAIL.pack(2, index, 0, base_offset, append_time, start_offset, 1, 0, 0, 0, 0, 0)
+    )
