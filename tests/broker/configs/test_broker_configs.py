@@ -62,6 +62,15 @@ def test_a_name_with_the_prefix_of_a_listener_is_known() -> None:
         ),
         ({"group.coordinator.rebalance.protocols": "consumer"}, "Disabling the 'classic' protocol is not supported."),
         (
+            {"group.consumer.heartbeat.interval.ms": "50000", "group.consumer.max.heartbeat.interval.ms": "50000"},
+            "group.consumer.heartbeat.interval.ms must be less than group.consumer.session.timeout.ms",
+        ),
+        (
+            {"group.streams.num.standby.replicas": "5"},
+            "group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas",
+        ),
+        ({"group.consumer.assignors": "foo"}, "Class foo cannot be found"),
+        (
             {"group.consumer.session.timeout.ms": "1"},
             "group.consumer.session.timeout.ms must be greater than or equal to group.consumer.min.session.timeout.ms",
         ),
@@ -121,13 +130,24 @@ def test_names_that_kafka_does_not_know_may_be_set_on_a_running_broker() -> None
     config = BrokerConfig()
     config.check_dynamic(0, {"my.plugin.setting": "5"})
     config.check_dynamic(0, {"listener.name.plaintext.ssl.key.password": "x"})
-    config.check_dynamic(None, {"listener.name.plaintext.max.connections": "5"})
+    config.check_dynamic(None, {"listener.name.plaintext.max.connections": "5", **config.set_for(None)})
 
 
 def test_a_change_is_checked_together_with_what_the_broker_was_started_with() -> None:
     static = {"log.cleaner.dedupe.buffer.size": "3000000"}
-    BrokerConfig(static).check_dynamic(None, {"log.cleaner.threads": "2"})
-    assert "1MB per cleaner thread" in dynamic_refusal(None, {"log.cleaner.threads": "3"}, static)
+    BrokerConfig(static).check_dynamic(0, {"log.cleaner.threads": "2"})
+    assert "1MB per cleaner thread" in dynamic_refusal(0, {"log.cleaner.threads": "3"}, static)
+
+
+def test_the_least_in_sync_replicas_are_set_for_all_brokers_from_the_start_and_only_there() -> None:
+    config = BrokerConfig({"min.insync.replicas": "2"})
+    assert config.set_for(None) == {"min.insync.replicas": "2"}
+    assert list(config.dynamic_overrides()) == []
+    config.check_dynamic(None, {"min.insync.replicas": "3"})
+    with pytest.raises(InvalidConfig, match=r"Cluster-level .* cannot be removed"):
+        config.check_dynamic(None, {})
+    with pytest.raises(InvalidConfig, match=r"Broker-level .* cannot be altered"):
+        config.check_dynamic(0, {"min.insync.replicas": "3"})
 
 
 def test_a_value_for_one_broker_counts_before_one_for_all_and_that_before_the_start() -> None:

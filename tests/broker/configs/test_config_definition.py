@@ -36,7 +36,7 @@ def test_only_passwords_are_sensitive() -> None:
 REFUSED = [
     ("cleanup.policy", "x", "Invalid value x for configuration cleanup.policy: String must be one of: compact, delete"),
     ("cleanup.policy", "delete,x", "Invalid value x for configuration cleanup.policy: String must be one of: compact, delete"),
-    ("cleanup.policy", "compact,compact", "Configuration 'cleanup.policy' values must not be duplicated."),
+    ("cleanup.policy", ",", "Configuration 'cleanup.policy' values must not be empty."),
     ("cleanup.policy", "delete,,compact", "Configuration 'cleanup.policy' values must not be empty."),
     (
         "compression.type",
@@ -136,6 +136,8 @@ def test_a_wrong_value_is_refused_in_kafkas_words(name: str, text: str, answer: 
         ("retention.ms", " +5 ", 5, "5"),
         ("cleanup.policy", "compact, delete", ("compact", "delete"), "compact,delete"),
         ("cleanup.policy", " ", (), ""),
+        ("cleanup.policy", "compact,delete,compact", ("compact", "delete"), "compact,delete"),
+        ("leader.replication.throttled.replicas", "1:2,1:2", ("1:2", "1:2"), "1:2,1:2"),
         ("preallocate", "TRUE", True, "true"),
         ("min.cleanable.dirty.ratio", "1d", 1.0, "1.0"),
         ("min.cleanable.dirty.ratio", ".5", 0.5, "0.5"),

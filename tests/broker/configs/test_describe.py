@@ -114,10 +114,11 @@ def test_secrets_are_not_told() -> None:
 
 def test_the_default_of_all_brokers_is_described_by_what_is_set() -> None:
     broker = BrokerConfig({"log.retention.ms": "7"})
-    assert describe_cluster(broker) == []
+    (formed,) = describe_cluster(broker)
+    assert (formed.name, formed.value, formed.source) == ("min.insync.replicas", "1", CLUSTER)
     broker.apply_dynamic(None, {"log.retention.ms": "50000"})
     broker.apply_dynamic(0, {"message.max.bytes": "5"})
-    (entry,) = describe_cluster(broker)
+    _, entry = describe_cluster(broker)
     assert (entry.name, entry.value, entry.source) == ("log.retention.ms", "50000", CLUSTER)
     assert entry.synonyms == (ConfigSynonym("log.retention.ms", "50000", CLUSTER),)
 

@@ -119,7 +119,7 @@ def test_a_broker_is_described_with_its_number_address_and_start_values() -> Non
         assert config(node, BROKER, "0", "advertised.listeners").value == "PLAINTEXT://127.0.0.1:9092"
         assert listed(config(node, BROKER, "0", "num.partitions")) == [("num.partitions", "3", 4), ("num.partitions", "1", 5)]
         assert config(node, BROKER, "0", "num.partitions").read_only
-        assert described(node, BROKER, "").configs == []
+        assert [each.name for each in described(node, BROKER, "").configs] == ["min.insync.replicas"]
 
     on_node(scenario, {"num.partitions": "3"})
 
@@ -338,6 +338,9 @@ def test_a_broker_and_the_default_of_all_are_altered_and_topics_inherit_it_at_on
         ("5", ("log.retention.ms", SET, "5"), (42, "Unexpected broker id, expected 0, but received 5")),
         ("x", ("log.retention.ms", SET, "5"), (42, "Node id must be an integer, but it is: x")),
         ("", ("log.cleanup.policy", APPEND, "compact"), DONE),
+        ("", ("min.insync.replicas", SET, "2"), DONE),
+        ("", ("min.insync.replicas", DELETE, None), (40, "Cluster-level min.insync.replicas cannot be removed while ELR is enabled.")),
+        ("0", ("min.insync.replicas", SET, "2"), (40, "Broker-level min.insync.replicas cannot be altered while ELR is enabled.")),
     ],
 )
 def test_a_change_of_a_broker_is_answered_in_kafkas_words(name: str, op: Op, answer: Answer) -> None:

@@ -64,6 +64,9 @@ ONLY_FOR_A_LISTENER = frozenset(
 )
 """Configurations that change while the broker runs only with the prefix of a listener."""
 
+MIN_ISR = "min.insync.replicas"
+"""Eligible leader replicas (KIP-966) are on in new clusters: this one is set for all brokers from the start, and only there."""
+
 Layer: TypeAlias = tuple[ConfigSource, Mapping[str, str]]
 WholeNumber: TypeAlias = int
 """`int` by a name that BrokerConfig.int does not hide."""
@@ -92,6 +95,7 @@ class BrokerConfig:
     def __init__(self, static: Mapping[str, str] | None = None) -> None:
         self.static = dict(static or {})
         self._cluster: dict[str, str] = {}
+        """What was set; `set_for` adds what was formed with the cluster."""
         self._by_node: dict[WholeNumber, dict[str, str]] = {}
         self._values: dict[str, Value] = {}
         for name, text in self.static.items():
@@ -99,6 +103,7 @@ class BrokerConfig:
             if known is None:
                 raise InvalidConfig(f"Unknown broker config name: {name}{nearest(name)}")
             known.parse(text)
+        self._formed = {MIN_ISR: self.static.get(MIN_ISR, BROKER_CONFIGS[MIN_ISR].default or "")}
         check_together(self)
 
     # Typed values, for the broker itself
@@ -158,10 +163,10 @@ class BrokerConfig:
 
     def set_for(self, node_id: WholeNumber | None) -> Mapping[str, str]:
         """What was set while the broker runs: for this node, or with None for all."""
-        return self._cluster if node_id is None else self._by_node.get(node_id, {})
+        return {**self._formed, **self._cluster} if node_id is None else self._by_node.get(node_id, {})
 
     def check_dynamic(self, node_id: WholeNumber | None, resulting: Mapping[str, str]) -> None:
-        """Raises InvalidRequest, as Kafka does, unless `resulting` may be all that is set for this node (None: for all)."""
+        """Raises InvalidRequest or InvalidConfig, as Kafka does, unless `resulting` may be all that is set for this node (or all)."""
         refuse_any("Cannot update these configs dynamically", [name for name in resulting if is_static(name)])
         refuse_any(
             "These security configs can be dynamically updated only per-listener using the listener prefix",
@@ -183,6 +188,10 @@ class BrokerConfig:
             check_together(self._altered(node_id, resulting))
         except InvalidConfig as error:
             raise InvalidRequest(str(error)) from error
+        if node_id is None and MIN_ISR not in resulting:
+            raise InvalidConfig(f"Cluster-level {MIN_ISR} cannot be removed while ELR is enabled.")
+        if node_id is not None and MIN_ISR in resulting:
+            raise InvalidConfig(f"Broker-level {MIN_ISR} cannot be altered while ELR is enabled.")
 
     def _altered(self, node_id: WholeNumber | None, resulting: Mapping[str, str]) -> "BrokerConfig":
         altered = BrokerConfig(self.static)
@@ -198,14 +207,14 @@ class BrokerConfig:
         """What holds on this node, the first that counts first; the defaults are not among them."""
         return (
             (ConfigSource.BROKER, self._by_node.get(node_id, {})),
-            (ConfigSource.CLUSTER, self._cluster),
+            (ConfigSource.CLUSTER, self.set_for(None)),
             (ConfigSource.STATIC, self.static),
         )
 
     def _process_layers(self) -> Iterator[Layer]:
         for node_id in sorted(self._by_node):
             yield ConfigSource.BROKER, self._by_node[node_id]
-        yield ConfigSource.CLUSTER, self._cluster
+        yield ConfigSource.CLUSTER, self.set_for(None)
         yield ConfigSource.STATIC, self.static
 
 
@@ -261,6 +270,15 @@ def check_together(config: BrokerConfig) -> None:
     """Raises InvalidConfig."""
     for setting in MIN_AND_MAX:
         check_min_and_max(config, setting)
+    for kind in ("consumer", "share", "streams"):
+        heartbeat, session = f"group.{kind}.heartbeat.interval.ms", f"group.{kind}.session.timeout.ms"
+        if config.int(heartbeat) >= config.int(session):
+            raise InvalidConfig(f"{heartbeat} must be less than {session}")
+    if config.int("group.streams.num.standby.replicas") > config.int("group.streams.max.standby.replicas"):
+        raise InvalidConfig("group.streams.num.standby.replicas must be less than or equal to group.streams.max.standby.replicas")
+    for assignor in config.list("group.consumer.assignors"):
+        if assignor not in ("uniform", "range"):
+            raise InvalidConfig(f"Class {assignor} cannot be found")
     for holds, otherwise in requirements(config):
         if not holds:
             raise InvalidConfig(f"requirement failed: {otherwise}")

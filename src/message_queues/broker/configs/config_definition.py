@@ -82,6 +82,8 @@ class ConfigDefinition(NamedTuple):
         if self.type is ConfigType.CLASS and text.strip() != (self.default or ""):
             raise refusal(self.name, text, f"Class {text} could not be found.")
         value = parsed(self.name, self.type, text)
+        if isinstance(value, tuple) and self.values.startswith(DISTINCT):
+            value = tuple(dict.fromkeys(value))
         check = constraint(self.values)
         if check is not None:
             check(self.name, value)
@@ -190,6 +192,10 @@ def as_list(value: Value) -> tuple[str, ...]:
 # Which values are valid
 
 
+DISTINCT = ("any of ", "some of ", "distinct")
+"""Lists in which a member counts once, however often it is named."""
+
+
 @cache
 def constraint(values: str) -> Constraint | None:
     """The check that a cell of a table stands for."""
@@ -246,8 +252,6 @@ def listed(choices: tuple[str, ...], *, may_be_empty: bool) -> Constraint:
         if not value and not may_be_empty:
             valid = f"[{', '.join(choices)}]" if choices else "any non-empty value"
             raise InvalidConfig(f"Configuration '{name}' must not be empty. Valid values include: {valid}")
-        if len(set(value)) < len(value):
-            raise InvalidConfig(f"Configuration '{name}' values must not be duplicated.")
         for each in value:
             if not each:
                 raise InvalidConfig(f"Configuration '{name}' values must not be empty.")
