@@ -568,6 +568,9 @@ class Log:
     def _rewrite_checkpoint(self) -> None:
         """The same recovery point and state, another start or other segments."""
         self._checkpoint_number += 1
+        if self.start_offset > self._recovery.offset:
+            # A power cut must not leave a log that ends before it begins.
+            self.sync()
         try:
             if not self._entries_created:
                 self._open_files.file_system.make_directories(self._directory)
@@ -608,8 +611,8 @@ class Log:
             bases = self._load_checkpoint(bases)
         elif bases and bases[0] != 0:
             raise DamagedFile(self._checkpoint_path, 0, f"it is missing, and the log begins at {bases[0]}")
+        # Whether an earlier life came to syncing the directories cannot be seen.
         self._entries_created = 1
-        self._entries_synced = 0 if bases else 1
         self.end_offset = self._recovery.offset
         self._recover_tail(bases, on_recovered)
         self.flushed_offset = self.end_offset
