@@ -1,7 +1,7 @@
 """Sending finished offsets to the broker: at intervals, on demand, and before a partition is given away."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from message_queues.clients.ports import Consumer, TopicPartition
 from message_queues.errors import MessageQueuesError
@@ -47,7 +47,7 @@ class Commits:
             where = ", ".join(f"{partition} up to {offset}" for partition, offset in offsets.items())
             logger.warning("finished work could not be committed and will be seen again (%s): %s", where, error)
 
-    def forget(self, partitions: Mapping[TopicPartition, object] | list[TopicPartition] | set[TopicPartition]) -> None:
+    def forget(self, partitions: Collection[TopicPartition]) -> None:
         """These are no longer this consumer's; whoever has them next may have committed anything."""
         for partition in partitions:
             self._sent.pop(partition, None)

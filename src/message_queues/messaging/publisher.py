@@ -193,6 +193,11 @@ class Publisher:
                 self._thread.join()
         self._report_losses()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more messages."""
+        return self._closed
+
     def describe(self) -> PublisherDescription:
         """Settings and state at this moment."""
         settings = self._settings

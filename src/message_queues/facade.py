@@ -1,0 +1,639 @@
+"""`MessageQueues`: every call of the library, over real clusters or an embedded server.
+
+Each call checks all its arguments before it asks a cluster anything. `create_*` is idempotent: what exists with equal settings is
+returned, different settings raise Conflict. Calls of parts that this version does not have raise Unsupported; not_supported.md lists them.
+"""
+
+import atexit
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from message_queues.clients.connect import connect_kafka
+from message_queues.clients.ports import Client, ConsumerOptions, NewTopic, ProducerOptions
+from message_queues.errors import (
+    AmbiguousName,
+    Closed,
+    Conflict,
+    InvalidArgument,
+    MessageQueuesError,
+    MessagesLost,
+    NotFound,
+    Unreachable,
+    Unsupported,
+)
+from message_queues.messaging.arguments import (
+    checked_brokers,
+    checked_choice,
+    checked_client_config,
+    checked_count,
+    checked_flag,
+    checked_length,
+    checked_partitions,
+    checked_replication_factor,
+    checked_text,
+    checked_topic_name,
+    checked_topic_names,
+    checked_url,
+    did_you_mean,
+)
+from message_queues.messaging.cluster import ClusterSettings, KafkaCluster
+from message_queues.messaging.consumer import Consumer, ConsumerSettings
+from message_queues.messaging.consumer_group import ConsumerGroup, GroupSettings
+from message_queues.messaging.naming import Named, Names, the_only
+from message_queues.messaging.publisher import Publisher, PublisherSettings, SyncPublisher
+from message_queues.messaging.topic import Topic
+from message_queues.messaging.topic_configs import checked_topic_config
+
+if TYPE_CHECKING:
+    from message_queues.embedded import EmbeddedServer
+
+logger = logging.getLogger("message_queues")
+
+EMBEDDED_VARIABLE = "MESSAGE_QUEUES_EMBEDDED"
+HOW_TO_EMBED = f"to run without a cluster, use MessageQueues(embedded=True) or set {EMBEDDED_VARIABLE}=1"
+EMBEDDED_NODES = 3
+"""Nodes of an embedded server at least, as many clusters have: replication_factor=3 and min.insync.replicas=2 work."""
+
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+EXIT_FLUSH_MS = 10_000
+COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
+
+_OWNED_BY_CLUSTER = {"bootstrap.servers": "brokers=", "metadata.broker.list": "brokers="}
+_OWNED_BY_GROUP = {
+    "group.id": "group_id=",
+    "auto.offset.reset": "auto_offset_reset=",
+    "enable.auto.commit": "enable_auto_commit=, and commits are the library's own",
+    "enable.auto.offset.store": "the library: it commits what is finished",
+    "auto.commit.interval.ms": "commit_interval_ms= of configure_consumer",
+    **_OWNED_BY_CLUSTER,
+}
+_OWNED_BY_PUBLISHER = {
+    "enable.idempotence": "idempotent=",
+    "acks": "acks=",
+    "request.required.acks": "acks=",
+    "linger.ms": "linger_ms=",
+    "queue.buffering.max.ms": "linger_ms=",
+    "batch.num.messages": "batch_size=",
+    "compression.type": "compression=",
+    "compression.codec": "compression=",
+    "queue.buffering.max.messages": "buffer_messages=",
+    "queue.buffering.max.kbytes": "buffer_bytes=",
+    "message.timeout.ms": "delivery_timeout_ms=",
+    "delivery.timeout.ms": "delivery_timeout_ms=",
+    "delivery.report.only.error": "the library: every delivery reports",
+    **_OWNED_BY_CLUSTER,
+}
+_SECURITY = ("security.", "sasl.", "ssl.", "https.")
+
+
+class MessageQueues:
+    """Clusters, topics, groups, publishers and consumers of one program.
+
+    `MessageQueues()` talks to the clusters that it is told of and to nothing else. With `embedded=True`, or a directory that keeps
+    the data, every cluster named is served from one embedded server in this process instead, with at least three simulated nodes
+    (`embedded_brokers` for another number); `embedded=embedded.start(process=True)` uses one that runs already. The environment variable
+    MESSAGE_QUEUES_EMBEDDED, `1` or a directory, does the same for a program as it is written; `embedded=False` ignores it. All
+    MessageQueues of a process with the same directory, or all without, share a server. It is said once in the log, and by `repr`.
+
+    Close it, or use it in a `with` statement: publishers are flushed, consumers commit and leave, the embedded server stops.
+    """
+
+    def __init__(
+        self, *, embedded: "bool | str | os.PathLike[str] | EmbeddedServer | None" = None, embedded_brokers: int | None = None
+    ) -> None:
+        self._embedded = _embedded_choice(embedded)
+        if embedded_brokers is not None:
+            checked_count("embedded_brokers", embedded_brokers, 1, 100)
+        self._embedded_brokers = embedded_brokers
+        self._server: EmbeddedServer | None = None
+        self._clusters: dict[str, KafkaCluster] = {}
+        self._topics: Names[Topic] = Names("Kafka topic")
+        self._groups: Names[ConsumerGroup] = Names("consumer group")
+        self._publishers: list[Publisher] = []
+        self._consumers: list[Consumer] = []
+        self._closed = False
+        atexit.register(self._close_at_exit)
+
+    # Clusters.
+
+    def create_kafka_cluster(
+        self,
+        name: str,
+        brokers: Sequence[str] | str,
+        schema_registry: str | None = None,
+        config: Mapping[str, str | int | float | bool] | None = None,
+        *,
+        connect_timeout_ms: float = 10_000,
+    ) -> KafkaCluster:
+        """Name a Kafka cluster and see that it answers.
+
+        `brokers`: a list of "host:port" (9092 if the port is left out). `schema_registry`: its URL, kept for later. `config`: properties
+        of librdkafka for all connections to it (security.protocol, sasl.username, …).
+
+        Raises Unreachable with each address and what was wrong with it, NotAuthorized, Conflict if the name stands for other settings.
+        """
+        self._refuse_if_closed()
+        checked_length("connect_timeout_ms", connect_timeout_ms, 1, DAY_MS)
+        settings = ClusterSettings(
+            checked_text("name", name),
+            checked_brokers(brokers),
+            None if schema_registry is None else checked_url("schema_registry", schema_registry),
+            checked_client_config(config, _OWNED_BY_CLUSTER),
+        )
+        present = self._clusters.get(settings.name)
+        if present is None:
+            present = self._clusters[settings.name] = self._connect(settings, connect_timeout_ms / 1000)
+        else:
+            _refuse_differences(f"cluster {settings.name!r}", present.settings.differences(settings))
+        return present
+
+    def _connect(self, settings: ClusterSettings, timeout_s: float) -> KafkaCluster:
+        if self._embedded is None:
+            client = connect_kafka(settings.brokers, settings.config)
+            try:
+                client.check(timeout_s)
+            except Unreachable as error:
+                raise Unreachable(f"cluster {settings.name!r}: {error}; {HOW_TO_EMBED}") from error
+            return KafkaCluster(settings, client, None)
+        # The embedded server has no accounts and no certificates: what the real cluster asks of its clients is left out.
+        plain = {name: value for name, value in settings.config.items() if not name.startswith(_SECURITY)}
+        served_by = tuple(self._embedded_server(len(settings.brokers)).kafka)
+        if len(settings.brokers) > len(served_by):
+            raise InvalidArgument(
+                f"cluster {settings.name!r} names {len(settings.brokers)} brokers and the embedded server has {len(served_by)} nodes:"
+                f" MessageQueues(embedded_brokers={len(settings.brokers)}) starts it with enough"
+            )
+        client = connect_kafka(served_by, plain)
+        client.check(timeout_s)
+        return KafkaCluster(settings, client, served_by)
+
+    def _embedded_server(self, named: int) -> "EmbeddedServer":
+        if self._server is None:
+            from message_queues.embedded import EmbeddedServer, shared
+
+            if isinstance(self._embedded, EmbeddedServer):
+                self._server = self._embedded
+            else:
+                nodes = self._embedded_brokers or max(EMBEDDED_NODES, named)
+                self._server = shared.take(self._data_directory(), nodes)
+                # What was registered last is called first: publishers are flushed before their server stops.
+                atexit.unregister(self._close_at_exit)
+                atexit.register(self._close_at_exit)
+            logger.warning(
+                "every cluster is served by an embedded server %s (kafka at %s); no real cluster is used",
+                self._server.place,
+                ", ".join(self._server.kafka),
+            )
+        return self._server
+
+    def _data_directory(self) -> str | None:
+        return self._embedded if isinstance(self._embedded, str) else None
+
+    def kafka_cluster(self, name: str) -> KafkaCluster:
+        """The cluster of that name. Raises NotFound with the nearest name."""
+        return self._cluster("name", name)
+
+    def _cluster(self, argument: str, name: str) -> KafkaCluster:
+        self._refuse_if_closed()
+        cluster = self._clusters.get(checked_text(argument, name))
+        if cluster is None:
+            hint = did_you_mean(name, self._clusters) or "; name it first with create_kafka_cluster"
+            raise NotFound(f"{argument}={name!r}: no cluster has that name{hint}")
+        return cluster
+
+    # Topics.
+
+    def create_topic(
+        self,
+        cluster_name: str,
+        topic_name: str,
+        partitions: int = 1,
+        replication_factor: int = 1,
+        config: Mapping[str, object] | None = None,
+        *,
+        allow_unknown_config: bool = False,
+    ) -> Topic:
+        """Create a Kafka topic, or find it as asked for; return once all its partitions have leaders.
+
+        `config`: topic configurations of Kafka 4.3 as str, int, float, bool or list, checked by name, type and range;
+        `allow_unknown_config=True` leaves names that this library does not know to a newer broker.
+
+        Raises Conflict with each difference if it exists otherwise, InvalidConfig, InvalidTopic, InvalidPartitions,
+        InvalidReplicationFactor (more replicas than nodes), NotAuthorized, PolicyViolation, TimedOut.
+        """
+        cluster = self._cluster("cluster_name", cluster_name)
+        wanted = NewTopic(
+            checked_topic_name("topic_name", topic_name),
+            checked_partitions(partitions),
+            checked_replication_factor(replication_factor),
+            checked_topic_config(config, allow_unknown=allow_unknown_config),
+        )
+        topic = self._topic_of(cluster, wanted.name)
+        topic.create(wanted)
+        self._topics.add(cluster.name, wanted.name, topic)
+        return topic
+
+    def topic(self, topic_name: str, cluster_name: str | None = None) -> Topic:
+        """A topic that exists. Raises NotFound with the nearest name, AmbiguousName if several clusters have one of that name."""
+        return self._resolved_topic("topic_name", topic_name, cluster_name)
+
+    def _topic_of(self, cluster: KafkaCluster, name: str) -> Topic:
+        return Topic(cluster.client.admin, cluster.name, name, lambda: self._topics.forget(cluster.name, name))
+
+    def _resolved_topic(self, argument: str, name: str, cluster_name: str | None) -> Topic:
+        """Among the topics that this program created; if there is none, among all on the clusters."""
+        self._refuse_if_closed()
+        checked_topic_name(argument, name)
+        clusters = list(self._clusters.values()) if cluster_name is None else [self._cluster("cluster_name", cluster_name)]
+        if not clusters:
+            raise NotFound(f"{argument}={name!r}: no cluster is named yet; name one with create_kafka_cluster")
+        found = self._topics.candidates(name, cluster_name)
+        if not found:
+            having = [cluster for cluster in clusters if cluster.client.admin.partitions(name) is not None]
+            found = [Named(self._topics.kind, name, cluster.name, self._topic_of(cluster, name)) for cluster in having]
+        known = [] if found else [each for cluster in clusters for each in cluster.client.admin.topic_names()]
+        return the_only(argument, name, found, known, "create it with create_topic")
+
+    # Consumer groups.
+
+    def create_consumer_group(
+        self,
+        group_id: str,
+        topics: Sequence[str],
+        auto_offset_reset: str = "latest",
+        enable_auto_commit: bool = True,
+        *,
+        cluster_name: str | None = None,
+        config: Mapping[str, str | int | float | bool] | None = None,
+    ) -> ConsumerGroup:
+        """Declare a consumer group over topics, which need not exist yet; the broker makes it when its first consumer joins.
+
+        `auto_offset_reset`: where a partition without a committed offset is read from, "earliest", "latest" or "none" (an error).
+        `enable_auto_commit`: what the consumers commit by default, see `configure_consumer`. `cluster_name` may be left out with one
+        cluster, or if its topics are on one. `config`: properties of librdkafka for its consumers (session.timeout.ms,
+        partition.assignment.strategy, group.protocol=consumer for KIP-848, group.instance.id …).
+
+        Raises Conflict if this program declared it otherwise, AmbiguousName if its topics are on several clusters.
+        """
+        self._refuse_if_closed()
+        names = checked_topic_names("topics", topics)
+        checked_text("group_id", group_id)
+        checked_choice("auto_offset_reset", auto_offset_reset, ("earliest", "latest", "none"))
+        checked_flag("enable_auto_commit", enable_auto_commit)
+        checked_config = checked_client_config(config, _OWNED_BY_GROUP)
+        cluster = self._cluster_of_topics(names) if cluster_name is None else self._cluster("cluster_name", cluster_name)
+        settings = GroupSettings(group_id, cluster.name, names, auto_offset_reset, enable_auto_commit, checked_config)
+        group = self._groups.get(cluster.name, group_id)
+        if group is None:
+            group = ConsumerGroup(cluster.client.admin, settings, lambda: self._groups.forget(cluster.name, group_id))
+            self._groups.add(cluster.name, group_id, group)
+        else:
+            _refuse_differences(f"consumer group {group_id!r}", group.settings.differences(settings))
+        return group
+
+    def _cluster_of_topics(self, topics: tuple[str, ...]) -> KafkaCluster:
+        if len(self._clusters) == 1:
+            return next(iter(self._clusters.values()))
+        if not self._clusters:
+            raise NotFound("no cluster is named yet; name one with create_kafka_cluster")
+        found = {each.cluster for topic in topics for each in self._topics.candidates(topic)}
+        if not found:
+            found = {
+                name for name, each in self._clusters.items() if any(each.client.admin.partitions(topic) is not None for topic in topics)
+            }
+        candidates = [Named("cluster", name, name, self._clusters[name]) for name in sorted(found)]
+        return the_only("topics", ", ".join(topics), candidates, (), "say which cluster the group is on with cluster_name=")
+
+    def consumer_group(self, group_id: str, cluster_name: str | None = None) -> ConsumerGroup:
+        """A group that this program declared. Raises NotFound with the nearest name, AmbiguousName."""
+        self._refuse_if_closed()
+        known = [each.name for each in self._groups.everything()]
+        return the_only(
+            "group_id", group_id, self._groups.candidates(group_id, cluster_name), known, "declare it with create_consumer_group"
+        )
+
+    # Publishing and consuming.
+
+    def create_publisher(
+        self,
+        topic: str,
+        publisher_type: str = "async",
+        batch_size: int | None = None,
+        linger_ms: float | None = None,
+        *,
+        cluster_name: str | None = None,
+        idempotent: bool = True,
+        compression: str = "none",
+        acks: str | int = "all",
+        buffer_messages: int = 100_000,
+        buffer_bytes: int = 64 * 1024 * 1024,
+        max_block_ms: float = MINUTE_MS,
+        delivery_timeout_ms: int = 2 * MINUTE_MS,
+        config: Mapping[str, str | int | float | bool] | None = None,
+    ) -> Publisher:
+        """A publisher to a Kafka topic.
+
+        `publisher_type`: "async" returns a `Delivery` at once, "sync" waits until the broker has stored the message. `batch_size`: most
+        messages in one batch (None: 10,000). `linger_ms`: how long to wait for more to send together (None: 5; sync: 0). `idempotent`:
+        retries make no duplicates and keep the order (KIP-98). `compression`: none, gzip, snappy, lz4, zstd. `acks`: "all", 1, 0.
+        `buffer_messages`, `buffer_bytes`: what may wait for the broker; beyond it `publish` waits up to `max_block_ms`.
+        `delivery_timeout_ms`: after that a message has failed. `config`: further properties of librdkafka's producer.
+
+        Raises NotFound with the nearest topic, AmbiguousName if several clusters have it, InvalidArgument.
+        """
+        checked_choice("publisher_type", publisher_type, ("async", "sync"))
+        linger = (0.0 if publisher_type == "sync" else 5.0) if linger_ms is None else checked_length("linger_ms", linger_ms, 0, 900_000)
+        options = ProducerOptions(
+            linger_ms=linger,
+            batch_messages=None if batch_size is None else checked_count("batch_size", batch_size, 1, 1_000_000),
+            compression=checked_choice("compression", compression, COMPRESSIONS),
+            idempotent=checked_flag("idempotent", idempotent),
+            acks=checked_choice("acks", str(acks), ("all", "1", "0")),
+            buffer_messages=checked_count("buffer_messages", buffer_messages, 1, 10_000_000),
+            buffer_bytes=checked_count("buffer_bytes", buffer_bytes, 1024, 2**40),
+            delivery_timeout_ms=checked_count("delivery_timeout_ms", delivery_timeout_ms, 1, DAY_MS),
+            config=checked_client_config(config, _OWNED_BY_PUBLISHER),
+        )
+        checked_length("max_block_ms", max_block_ms, 0, DAY_MS)
+        if options.idempotent and options.acks != "all":
+            raise InvalidArgument(f"acks={acks!r} needs idempotent=False: without the answers of all replicas, retries make duplicates")
+        found = self._resolved_topic("topic", topic, cluster_name)
+        settings = PublisherSettings(found.name, found.cluster, batch_size, linger, compression, idempotent, options.acks, max_block_ms)
+        producer = self._client(found.cluster).producer(options)
+        publisher = SyncPublisher(producer, settings) if publisher_type == "sync" else Publisher(producer, settings)
+        self._publishers = [*(each for each in self._publishers if not each.is_closed), publisher]
+        return publisher
+
+    def configure_consumer(
+        self,
+        queue_name: str,
+        consumer_type: str = "group",
+        concurrency: int = 1,
+        prefetch_count: int = 500,
+        *,
+        group: str | None = None,
+        cluster_name: str | None = None,
+        commit: str | None = None,
+        commit_interval_ms: float | None = 1000,
+        drain_timeout_ms: float = 30_000,
+        config: Mapping[str, str | int | float | bool] | None = None,
+    ) -> Consumer:
+        """A consumer in a group that was declared with `create_consumer_group`.
+
+        `queue_name`: a topic that the group is over (it reads that one), or the group's own id (it reads all its topics). `group` says
+        which, if several groups are over the topic. `concurrency`: threads that `Consumer.run` calls the handler on. `prefetch_count`:
+        messages held for them ahead of time. `commit`: "auto", a message is finished when its handler returned or the next one was asked
+        for; "manual", when the program calls `message.ack()`; None is "auto", or "manual" with enable_auto_commit=False.
+        `commit_interval_ms`: how often what is finished is committed; None leaves it to `Consumer.commit`, rebalances and `close`.
+        `drain_timeout_ms`: how long a rebalance or a stop waits for messages in hand. `config`: further properties for this consumer.
+
+        Raises NotFound with the nearest name, AmbiguousName with each group that it may mean, InvalidArgument.
+        """
+        self._refuse_if_closed()
+        if checked_choice("consumer_type", consumer_type, ("group", "queue")) == "queue":
+            _not_yet("configure_consumer(consumer_type='queue')", "RabbitMQ and SQS queues")
+        checked_text("queue_name", queue_name)
+        checked_count("concurrency", concurrency, 1, 1000)
+        checked_count("prefetch_count", prefetch_count, 1, 100_000)
+        if commit is not None:
+            checked_choice("commit", commit, ("auto", "manual"))
+        if commit_interval_ms is not None:
+            checked_length("commit_interval_ms", commit_interval_ms, 1, DAY_MS)
+        checked_length("drain_timeout_ms", drain_timeout_ms, 0, DAY_MS)
+        own_config = checked_client_config(config, _OWNED_BY_GROUP)
+        declared = self._resolved_group(queue_name, group, cluster_name).settings
+        settings = ConsumerSettings(
+            queue_name,
+            declared.group_id,
+            (queue_name,) if queue_name in declared.topics else declared.topics,
+            declared.cluster,
+            concurrency,
+            prefetch_count,
+            commit or ("auto" if declared.enable_auto_commit else "manual"),
+            commit_interval_ms,
+            drain_timeout_ms,
+        )
+        reset = "error" if declared.auto_offset_reset == "none" else declared.auto_offset_reset
+        options = ConsumerOptions(declared.group_id, reset, {**declared.config, **own_config})
+        consumer = Consumer(self._client(declared.cluster).consumer(options), settings)
+        self._consumers = [*(each for each in self._consumers if not each.is_closed), consumer]
+        return consumer
+
+    def _resolved_group(self, queue_name: str, group: str | None, cluster_name: str | None) -> ConsumerGroup:
+        if cluster_name is not None:
+            self._cluster("cluster_name", cluster_name)
+        everything = [each for each in self._groups.everything() if cluster_name in (None, each.cluster)]
+        if group is not None:
+            named = [each for each in everything if each.name == checked_text("group", group)]
+            known = [each.name for each in self._groups.everything()]
+            found = the_only("group", group, named, known, "declare it with create_consumer_group")
+            if queue_name != found.group_id and queue_name not in found.topics:
+                near = did_you_mean(queue_name, found.topics)
+                raise NotFound(f"queue_name={queue_name!r}: group {group!r} is over {', '.join(found.topics)}{near}")
+            return found
+        over = [each for each in everything if queue_name == each.name or queue_name in each.thing.topics]
+        known = [name for each in everything for name in (each.name, *each.thing.topics)]
+        if len(over) > 1 and len({each.cluster for each in over}) == 1:
+            listed = tuple(str(each) for each in over)
+            raise AmbiguousName(f"queue_name={queue_name!r} may mean {' or '.join(listed)}: say which with group=", listed)
+        return the_only("queue_name", queue_name, over, known, "declare a group over it with create_consumer_group")
+
+    def _client(self, cluster: str) -> Client:
+        return self._clusters[cluster].client
+
+    # Parts that this version does not have: full signatures, one error.
+
+    def create_rabbitmq_cluster(
+        self,
+        name: str,
+        host: str,
+        port: int = 5672,
+        management_port: int = 15672,
+        *,
+        virtual_host: str = "/",
+        username: str = "guest",
+        password: str = "guest",
+    ) -> object:
+        """Name a RabbitMQ cluster. Raises Unsupported."""
+        _not_yet("create_rabbitmq_cluster", "RabbitMQ")
+
+    def create_exchange(
+        self,
+        cluster_name: str,
+        exchange_name: str,
+        exchange_type: str = "direct",
+        durable: bool = True,
+        *,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Mapping[str, object] | None = None,
+    ) -> object:
+        """Declare a RabbitMQ exchange. Raises Unsupported."""
+        _not_yet("create_exchange", "RabbitMQ")
+
+    def create_queue(
+        self,
+        cluster_name: str,
+        queue_name: str,
+        durable: bool = True,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+    ) -> object:
+        """Declare a RabbitMQ queue. Raises Unsupported."""
+        _not_yet("create_queue", "RabbitMQ")
+
+    def create_binding(
+        self, cluster_name: str, exchange: str, queue: str, routing_key: str = "", *, arguments: Mapping[str, object] | None = None
+    ) -> object:
+        """Bind a RabbitMQ queue to an exchange. Raises Unsupported."""
+        _not_yet("create_binding", "RabbitMQ")
+
+    def create_sqs_queue(self, name: str, region: str, config: Mapping[str, object] | None = None) -> object:
+        """Create an Amazon SQS queue. Raises Unsupported."""
+        _not_yet("create_sqs_queue", "Amazon SQS")
+
+    def configure_schema_registry(self, cluster_name: str, compatibility: str = "BACKWARD", schema_cache_size: int = 1000) -> object:
+        """Use the cluster's schema registry. Raises Unsupported."""
+        _not_yet("configure_schema_registry", "the schema registry")
+
+    def create_avro_schema(self, schema_name: str, schema_def: Mapping[str, object]) -> object:
+        """Register an Avro schema. Raises Unsupported."""
+        _not_yet("create_avro_schema", "the schema registry")
+
+    def configure_monitoring(
+        self, cluster_name: str, metrics_interval: float = 30, alerting_rules: Sequence[Mapping[str, object]] | None = None
+    ) -> object:
+        """Watch a cluster's metrics, `metrics_interval` in seconds. Raises Unsupported."""
+        _not_yet("configure_monitoring", "monitoring")
+
+    def create_connectors(self, cluster_name: str, connectors: Sequence[object]) -> object:
+        """Run connectors. Raises Unsupported."""
+        _not_yet("create_connectors", "Kafka Connect")
+
+    def create_source_connector(self, name: str, source_class: str, config: Mapping[str, object] | None = None) -> object:
+        """Describe a connector that brings data in. Raises Unsupported."""
+        _not_yet("create_source_connector", "Kafka Connect")
+
+    def create_sink_connector(self, name: str, sink_class: str, config: Mapping[str, object] | None = None) -> object:
+        """Describe a connector that takes data out. Raises Unsupported."""
+        _not_yet("create_sink_connector", "Kafka Connect")
+
+    def configure_stream_processing(
+        self, application_id: str, processing_guarantee: str = "at_least_once", config: Mapping[str, object] | None = None
+    ) -> object:
+        """Set up a stream application. Raises Unsupported."""
+        _not_yet("configure_stream_processing", "stream processing")
+
+    def create_kstream(
+        self,
+        stream_name: str,
+        topic: str,
+        consumed_config: Mapping[str, object] | None = None,
+        produced_config: Mapping[str, object] | None = None,
+    ) -> object:
+        """A stream over a topic. Raises Unsupported."""
+        _not_yet("create_kstream", "stream processing")
+
+    def create_windowed_stream(
+        self, stream_name: str, topic: str, window_type: str = "tumbling", window_size_ms: int = MINUTE_MS, *, advance_ms: int | None = None
+    ) -> object:
+        """A stream over a topic, in windows of time. Raises Unsupported."""
+        _not_yet("create_windowed_stream", "stream processing")
+
+    # The end.
+
+    def close(self) -> None:
+        """Close every consumer and publisher, then the embedded server if it was started for this. A second call does nothing.
+
+        Raises MessagesLost for messages that did not arrive, after everything is closed.
+        """
+        losses = self._close(flush_ms=None)
+        if losses:
+            for more in losses[1:]:
+                losses[0].add_note(str(more))
+            raise losses[0]
+
+    def _close(self, flush_ms: float | None) -> list[MessagesLost]:
+        if self._closed:
+            return []
+        self._closed = True
+        atexit.unregister(self._close_at_exit)
+        losses = []
+        for consumer in self._consumers:
+            try:
+                consumer.close()
+            except MessageQueuesError as error:
+                logger.warning("closing %r: %s", consumer, error)
+        for publisher in self._publishers:
+            try:
+                publisher.close(flush_ms)
+            except MessagesLost as error:
+                losses.append(error)
+        self._release_server()
+        return losses
+
+    def _release_server(self) -> None:
+        from message_queues.embedded import EmbeddedServer, shared
+
+        # One that was handed in belongs to whoever started it.
+        if self._server is not None and not isinstance(self._embedded, EmbeddedServer):
+            shared.give_back(self._data_directory())
+        self._server = None
+
+    def _close_at_exit(self) -> None:
+        for loss in self._close(EXIT_FLUSH_MS):
+            logger.error("%s", loss)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise Closed("this MessageQueues is closed")
+
+    def __enter__(self) -> "MessageQueues":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        if self._embedded is None:
+            mode = "real clusters"
+        elif self._server is None:
+            mode = "embedded" if self._closed else "embedded, not started yet"
+        else:
+            mode = f"embedded {self._server.place} at {', '.join(self._server.kafka)}"
+        clusters = ", ".join(map(repr, self._clusters)) or "none"
+        return f"MessageQueues({mode}; clusters: {clusters}{'; closed' if self._closed else ''})"
+
+
+def _embedded_choice(
+    embedded: "bool | str | os.PathLike[str] | EmbeddedServer | None",
+) -> "bool | str | EmbeddedServer | None":
+    """None for real clusters, True for a server without a directory of the program's, else the directory or the server."""
+    if embedded is None:
+        said = os.environ.get(EMBEDDED_VARIABLE, "").strip()
+        if said.lower() in ("", "0", "false", "no", "off"):
+            return None
+        return True if said.lower() in ("1", "true", "yes", "on") else said
+    if isinstance(embedded, bool):
+        return True if embedded else None
+    if isinstance(embedded, str | os.PathLike):
+        return checked_text("embedded", os.fspath(embedded))
+    from message_queues.embedded import EmbeddedServer
+
+    if not isinstance(embedded, EmbeddedServer):
+        raise InvalidArgument(f"embedded={embedded!r} must be True, False, a directory, or a server from embedded.start()")
+    return embedded
+
+
+def _refuse_differences(what: str, differences: tuple[str, ...]) -> None:
+    if differences:
+        raise Conflict(f"{what} exists with other settings: {'; '.join(differences)}", differences)
+
+
+def _not_yet(call: str, part: str) -> NoReturn:
+    raise Unsupported(f"{call}: {part} is not part of this version; not_supported.md lists what is not")

@@ -1,0 +1,289 @@
+"""Reading by handler: one thread reads, `concurrency` workers call the program's handler.
+
+A partition is worked on by one worker at a time, so its order is kept; different partitions run side by side. The reader holds at most
+`prefetch` messages ahead of the workers. It never stops polling for longer than `QUIET_S`: when the workers are slow it pauses the
+partitions and polls on, so a slow handler costs no membership (KIP-62: max.poll.interval.ms). When a few busy partitions fill the prefetch
+while workers stand idle, those partitions are set aside so that others come through.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+
+from message_queues.clients.ports import Consumer, TopicPartition
+from message_queues.errors import HandlerFailed
+from message_queues.message import Message, Record
+from message_queues.messaging.commits import Commits
+from message_queues.messaging.progress import Progress
+
+logger = logging.getLogger("message_queues.consumer")
+
+CHUNK = 32
+"""Messages of one partition that a worker takes at a time."""
+FETCH_S = 0.1
+QUIET_S = 1.0
+SKEWED_S = 0.05
+"""Idle workers beside a full prefetch for this long: the busy partitions are set aside. Pausing costs a fetch, so not at once."""
+
+
+class PartitionWork:
+    """One assigned partition: what was read of it and waits, and what is finished."""
+
+    __slots__ = ("held", "is_busy", "is_paused", "is_revoked", "progress", "queue")
+
+    def __init__(self) -> None:
+        self.queue: deque[Record] = deque()
+        self.progress = Progress()
+        self.held = 0
+        self.is_busy = False
+        self.is_paused = False
+        self.is_revoked = False
+
+    def take(self, count: int) -> list[Record]:
+        """The next of the queue, in order."""
+        queue = self.queue
+        return [queue.popleft() for _ in range(min(count, len(queue)))]
+
+
+class Workers:
+    """The reader and its workers, from `run` to the end of it."""
+
+    def __init__(
+        self,
+        client: Consumer,
+        topics: Sequence[str],
+        commits: Commits,
+        handler: Callable[[Message], object],
+        on_error: Callable[[Message, Exception], None],
+        *,
+        concurrency: int,
+        prefetch: int,
+        automatic: bool,
+        drain_s: float,
+    ) -> None:
+        self._client = client
+        self._topics = topics
+        self._commits = commits
+        self._handler = handler
+        self._on_error = on_error
+        self._concurrency = concurrency
+        self._prefetch = prefetch
+        self._automatic = automatic
+        self._drain_s = drain_s
+        # One lock for the three below; workers wait for work, the reader for room.
+        lock = threading.Lock()
+        self._work_ready = threading.Condition(lock)
+        self._room_made = threading.Condition(lock)
+        self._works: dict[TopicPartition, PartitionWork] = {}
+        self._ready: deque[PartitionWork] = deque()
+        self._idle = 0
+        self._stopping = False
+        self._failure: HandlerFailed | None = None
+        self._polled_at = time.monotonic()
+        self._full_since: float | None = None
+        self.handled = 0
+        self.is_running = False
+
+    def run(self) -> None:
+        """Read and hand over until `stop`, or until a handler fails. Raises HandlerFailed."""
+        threads = [threading.Thread(target=self._work, name=f"worker-{number}", daemon=True) for number in range(self._concurrency)]
+        self.is_running = True
+        self._client.subscribe(self._topics, self)
+        for thread in threads:
+            thread.start()
+        try:
+            while not self._stopping:
+                self._read()
+        finally:
+            self.stop()
+            deadline = time.monotonic() + self._drain_s
+            for thread in threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            self._commits.send_last(self._finished(list(self._works)))
+            self._warn_of_unacknowledged()
+            self.is_running = False
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Let the workers finish the message in hand, then end; may be called from a signal handler."""
+        self._stopping = True
+
+    def commit(self) -> None:
+        """Commit what is finished and wait for the broker's answer; from a handler, or any thread."""
+        with self._work_ready:
+            partitions = list(self._works)
+        self._commits.send_and_wait(self._finished(partitions))
+
+    # The reader.
+
+    def _read(self) -> None:
+        now = time.monotonic()
+        if self._commits.are_due(now):
+            self._commits.send(self._finished(list(self._works)), now)
+        self._resume_drained()
+        room = self._room()
+        if room > 0:
+            self._full_since = None
+            self._polled_at = now
+            self._hand_over(self._client.fetch(room, FETCH_S))
+            return
+        self._full_since = self._full_since or now
+        with self._room_made:
+            skewed = self._idle > 0 and not self._ready
+        if skewed and now - self._full_since >= SKEWED_S:
+            self._pause([partition for partition, work in self._works.items() if work.held])
+        elif now - self._polled_at >= QUIET_S:
+            self._pause(list(self._works))
+            self._polled_at = now
+            self._hand_over(self._client.fetch(1, 0))
+        else:
+            with self._room_made:
+                self._room_made.wait(SKEWED_S)
+
+    def _room(self) -> int:
+        with self._room_made:
+            return self._prefetch - sum(work.held for work in self._works.values() if not work.is_paused)
+
+    def _pause(self, partitions: Collection[TopicPartition]) -> None:
+        pausing = [partition for partition in partitions if not self._works[partition].is_paused]
+        if pausing:
+            self._client.pause(pausing)
+        for partition in pausing:
+            self._works[partition].is_paused = True
+
+    def _resume_drained(self) -> None:
+        drained = [partition for partition, work in self._works.items() if work.is_paused and not work.queue]
+        if drained and self._room() > 0:
+            self._client.resume(drained)
+            for partition in drained:
+                self._works[partition].is_paused = False
+
+    def _hand_over(self, batch: Sequence[Record]) -> None:
+        if not batch:
+            return
+        works = self._works
+        with self._work_ready:
+            for record in batch:
+                partition = (record.topic() or "", record.partition() or 0)
+                # Equal to the TopicPartition that is the key; making one for each message would cost more than the rest of this.
+                work = works.get(partition)  # type: ignore[call-overload]
+                if work is None:
+                    work = works[TopicPartition(*partition)] = PartitionWork()
+                work.progress.read(record.offset() or 0)
+                if not work.queue and not work.is_busy:
+                    self._ready.append(work)
+                work.queue.append(record)
+                work.held += 1
+            self._work_ready.notify(len(self._ready))
+
+    # The workers.
+
+    def _work(self) -> None:
+        while True:
+            with self._work_ready:
+                self._idle += 1
+                while not self._ready and not self._stopping:
+                    self._work_ready.wait(FETCH_S)
+                self._idle -= 1
+                if self._stopping:
+                    return
+                work = self._ready.popleft()
+                chunk = work.take(CHUNK)
+                work.is_busy = True
+            handled = self._handle(work, chunk)
+            with self._work_ready:
+                self.handled += handled
+                work.is_busy = False
+                work.held -= len(chunk)
+                if work.queue:
+                    self._ready.append(work)
+                self._room_made.notify()
+
+    def _handle(self, work: PartitionWork, chunk: list[Record]) -> int:
+        handler, progress, automatic = self._handler, work.progress, self._automatic
+        for index, record in enumerate(chunk):
+            if work.is_revoked or self._stopping:
+                return index
+            message = Message(record, progress)
+            try:
+                handler(message)
+            except BaseException as error:
+                if not self._goes_on(message, error):
+                    return index
+            if automatic:
+                progress.finish(record.offset() or 0)
+        return len(chunk)
+
+    def _goes_on(self, message: Message, error: BaseException) -> bool:
+        try:
+            if not isinstance(error, Exception):  # sys.exit() in a handler ends the run, not just this thread.
+                raise error
+            self._on_error(message, error)
+        except BaseException as final:
+            failure = HandlerFailed(f"the handler failed on {message!r}: {final!r}", message)
+            failure.__cause__ = final
+            self._failure = self._failure or failure
+            self._stopping = True
+            return False
+        return True
+
+    def _finished(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        found = {partition: self._works[partition].progress.committable() for partition in partitions if partition in self._works}
+        return {partition: offset for partition, offset in found.items() if offset is not None}
+
+    def _warn_of_unacknowledged(self) -> None:
+        waiting = sum(work.progress.unfinished for work in self._works.values())
+        if not self._automatic and self.handled and waiting >= self.handled:
+            logger.warning(
+                "%d messages were handled and none acknowledged: the group has enable_auto_commit=False, so the handler calls"
+                " message.ack(), or the consumer is configured with commit='auto'",
+                self.handled,
+            )
+
+    # The rebalance listener: called by `fetch` and `close`, in the reader's thread.
+
+    def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        with self._work_ready:
+            for partition in partitions:
+                self._works[partition] = PartitionWork()
+
+    def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Let the messages in hand finish, commit what is finished, and drop what had not begun."""
+        deadline = time.monotonic() + self._drain_s
+        with self._room_made:
+            leaving = self._leave(partitions)
+            while any(work.is_busy for work in leaving) and (rest := deadline - time.monotonic()) > 0:
+                self._room_made.wait(min(rest, FETCH_S))
+            late = sum(work.is_busy for work in leaving)
+        if late:
+            logger.warning(
+                "%d messages took longer than %g s: their partitions went to another consumer, which gets them again", late, self._drain_s
+            )
+        self._commits.send_last(self._finished(partitions))
+        self._give_up(partitions)
+
+    def lost(self, partitions: Collection[TopicPartition]) -> None:
+        """Another consumer has these already: nothing of them may be committed."""
+        logger.warning("lost %s: the group gave them to another consumer", ", ".join(map(str, partitions)))
+        with self._room_made:
+            self._leave(partitions)
+        self._give_up(partitions)
+
+    def _leave(self, partitions: Collection[TopicPartition]) -> list[PartitionWork]:
+        leaving = [self._works[partition] for partition in partitions if partition in self._works]
+        for work in leaving:
+            work.is_revoked = True
+            work.queue.clear()
+        self._ready = deque(work for work in self._ready if not work.is_revoked)
+        return leaving
+
+    def _give_up(self, partitions: Collection[TopicPartition]) -> None:
+        with self._room_made:
+            for partition in partitions:
+                work = self._works.pop(partition, None)
+                if work is not None:
+                    work.progress.take_away()
+        self._commits.forget(partitions)
