@@ -13,6 +13,7 @@ from tests.servers_under_test import EMBEDDED_ONE_NODE, REAL_KAFKA, ServerUnderT
 def server(request: pytest.FixtureRequest) -> Iterator[ServerUnderTest]:
     kind, nodes = request.param
     with running(kind, nodes) as server:
+        Scene(server).wait_for_coordinators()
         yield server
 
 

@@ -14,7 +14,12 @@ from tests.servers_under_test import ServerUnderTest
 from message_queues.errors import UnsupportedVersion
 from message_queues.protocols.kafka.codec import encode
 from message_queues.protocols.kafka.message import Message
+from message_queues.protocols.kafka.messages.consumer_protocol import ConsumerProtocolSubscription
 from message_queues.protocols.kafka.messages.groups import (
+    DescribeGroupsRequest,
+    DescribeGroupsResponse,
+    FindCoordinatorRequest,
+    FindCoordinatorResponse,
     JoinGroupRequest,
     JoinGroupRequestProtocol,
     JoinGroupResponse,
@@ -97,6 +102,13 @@ class Scene:
     def topic_id(self, topic: str) -> bytes:
         return self._ids_of_topics[topic]
 
+    @property
+    def known_topics(self) -> frozenset[str]:
+        return frozenset(self._ids_of_topics)
+
+    def plain_name(self, name: str) -> str:
+        return self._names[name]
+
     # Questions
 
     def request(self, request: Message, version: int, response: type[M]) -> M:
@@ -136,6 +148,21 @@ class Scene:
 
     # Preparations
 
+    def wait_for_coordinators(self) -> None:
+        """A real broker makes its internal topics when the first group asks for them."""
+
+        def is_there() -> bool:
+            found = self.request(FindCoordinatorRequest(coordinator_keys=["group"]), 4, FindCoordinatorResponse)
+            return found.coordinators[0].error_code == 0
+
+        def is_loaded() -> bool:
+            groups = [f"group {number}" for number in range(50)]
+            return all(
+                group.error_code == 0 for group in self.request(DescribeGroupsRequest(groups=groups), 5, DescribeGroupsResponse).groups
+            )
+
+        eventually(lambda: is_there() and is_loaded())
+
     def produce(self, topic: str, records: bytes | None, *, partition: int = 0, acks: int = -1) -> ProduceRequest:
         data = TopicProduceData(
             name=topic, topic_id=self.topic_id(topic), partition_data=[PartitionProduceData(index=partition, records=records)]
@@ -149,7 +176,7 @@ class Scene:
             assert answer.responses[0].partition_responses[0].error_code == 0, answer
 
     def join(
-        self, group: str, *, instance: str | None = None, member_id: str = "", protocols: tuple[str, ...] = ("range",)
+        self, group: str, *, instance: str | None = None, member_id: str = "", protocol: str = "range", topic: str = "anything"
     ) -> JoinGroupRequest:
         return JoinGroupRequest(
             group_id=group,
@@ -158,14 +185,16 @@ class Scene:
             member_id=member_id,
             group_instance_id=instance,
             protocol_type="consumer",
-            protocols=[JoinGroupRequestProtocol(name=name, metadata=b"subscription") for name in protocols],
+            protocols=[JoinGroupRequestProtocol(name=protocol, metadata=subscription(topic))],
         )
 
-    def only_member(self, group: str, *, instance: str | None = None) -> JoinGroupResponse:
+    def only_member(self, group: str, *, instance: str | None = None, topic: str = "anything") -> JoinGroupResponse:
         """Join as the only member and take the assignment `mine`; the group is then stable."""
-        first = self.request(self.join(group, instance=instance), 9, JoinGroupResponse)
+        request = self.join(group, instance=instance, topic=topic)
+        first = self.request(request, 9, JoinGroupResponse)
         if first.error_code != 0:
-            first = self.request(self.join(group, instance=instance, member_id=first.member_id), 9, JoinGroupResponse)
+            request.member_id = first.member_id
+            first = self.request(request, 9, JoinGroupResponse)
         assert first.error_code == 0, first
         sync = SyncGroupRequest(
             group_id=group,
@@ -178,6 +207,11 @@ class Scene:
         )
         assert self.request(sync, 5, SyncGroupResponse).error_code == 0
         return first
+
+
+def subscription(topic: str) -> bytes:
+    """To one topic. A real broker reads what consumers send, and never completes a join whose subscription it cannot read."""
+    return b"\0\0" + encode(ConsumerProtocolSubscription(topics=[topic]), 0)
 
 
 def can_carry(request: Message, version: int) -> bool:
