@@ -108,7 +108,7 @@ class Production:
             if version >= FIRST_WITH_TOPIC_IDS:
                 response.topic_id = topic
             else:
-                response.name = topic.decode()
+                response.name = topic.decode("utf-8", "replace")  # as Java reads it
         answer = ProduceResponse(responses=list(topics.values()))
         if version >= FIRST_WITH_LEADER_HINTS and hinted:
             answer.node_endpoints = [
@@ -158,6 +158,8 @@ def handle(connection: KafkaConnection, header: RequestHeader, frame: bytes) -> 
                 appended.append((index, base_offset, append_time, partition.log.start_offset))
         production.appended.append((topic, appended))
     broker.group_commit.when_durable(production.durable)
+    if not production.refused:
+        connection.familiar_produce.learn(frame, version, request, production.partitions)
 
 
 def _check(partition: Partition, node_id: int, version: int, acks: int, records: bytes) -> None:

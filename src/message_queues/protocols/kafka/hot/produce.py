@@ -173,3 +173,14 @@ def _encode_one(version: int, correlation_id: int, topic: bytes, partitions: lis
         + key
         + _ONE_TAIL.pack(2, index, 0, base_offset, append_time, start_offset, 1, 0, 0, 0, 0, 0)
     )
+
+
+def success_layout(version: int, topic: bytes) -> tuple[Struct, bytes]:
+    """For responses about the same partition again and again, flexible versions: the layout of the whole frame of success, and the bytes
+    between its header and the partition. Packed are: size, correlation id, 0, those bytes, partition, 0, base offset, append time,
+    log start offset, 1.
+    """
+    key = topic if version >= FIRST_WITH_TOPIC_IDS else varints.write(len(topic) + 1) + topic
+    start = b"\2" + key + b"\2"
+    # The rest is as in _ONE_TAIL: no message, no tags, no throttle time.
+    return Struct(f">iiB{len(start)}sihqqqB8x"), start
