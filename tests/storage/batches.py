@@ -57,14 +57,15 @@ def read_all(log: Log, offset: int | None = None, max_bytes: int = 1000) -> byte
     position = log.start_offset if offset is None else offset
     while position < log.flushed_offset:
         data = log.read(position, max_bytes)
-        whole = _whole(data)
+        whole = whole_batches(data)
         assert whole, f"nothing at {position} of {log.flushed_offset}"
         parts.append(whole)
         position = split_batches(whole)[-1][1].next_offset
     return b"".join(parts)
 
 
-def _whole(data: bytes) -> bytes:
+def whole_batches(data: bytes) -> bytes:
+    """`data` without the batch that is cut at its end."""
     end = 0
     while end + 61 <= len(data) and end + read_header(data, end).size <= len(data):
         end += read_header(data, end).size

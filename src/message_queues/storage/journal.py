@@ -119,10 +119,12 @@ class Journal:
 
     def snapshot(self, bodies: Iterable[bytes], timestamp_ms: int) -> None:
         """Replaces every event, those of the open transaction included, by `bodies`, and commits."""
+        # All of them first: what makes them may fail, and must not find a transaction half done.
+        whole = list(bodies)
         try:
             self._begin()
             self._database.execute("DELETE FROM events")
-            self._insert(bodies, timestamp_ms)
+            self._insert(whole, timestamp_ms)
             self._database.execute("UPDATE meta SET value = ? WHERE name = 'snapshot'", (self._next,))
         except sqlite3.Error as error:
             self._give_up(error)
@@ -138,7 +140,7 @@ class Journal:
         if not self._database.in_transaction:
             self._database.execute("BEGIN IMMEDIATE")
 
-    def _insert(self, bodies: Iterable[bytes], timestamp_ms: int) -> None:
+    def _insert(self, bodies: Sequence[bytes], timestamp_ms: int) -> None:
         first = self._next
         rows = [(sequence, timestamp_ms, _checksum(sequence, timestamp_ms, body), body) for sequence, body in enumerate(bodies, first)]
         self._database.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", rows)

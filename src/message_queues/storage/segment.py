@@ -199,6 +199,8 @@ class Segment:
                     return position + at
                 at += length + PREFIX_BYTES
             position += at
+        if is_entry:
+            raise IndexIsWrong(self.path)
         raise self._broken(open_files, start, start_offset, position)
 
     def _broken(self, open_files: OpenFiles, position: int, expected_offset: int, suspect: int) -> DamagedFile:
@@ -269,16 +271,16 @@ class Segment:
         """Makes both indexes again from the log, up to the first batch that is damaged."""
         index = SparseIndex(self.index_path)
         latest, unindexed_bytes = -1, 0
-        try:
+        # What is damaged is told to those who read it.
+        with suppress(DamagedFile):
             for header, position in self.batches(open_files, 0, self.base_offset):
                 latest = max(latest, header.max_timestamp)
                 if unindexed_bytes > index_interval_bytes:
                     index.add(header.base_offset - self.base_offset, position, latest)
                     unindexed_bytes = 0
                 unindexed_bytes += header.size
-        finally:
-            self.index = index
-            self.unindexed_bytes = unindexed_bytes
+        self.index = index
+        self.unindexed_bytes = unindexed_bytes
         with suppress(OSError):
             index.write(open_files)
 
