@@ -1,4 +1,4 @@
-"""A familiar request is answered exactly as the parser would have answered it: each test asks a connection with a memory and one without."""
+"""A familiar request is answered exactly as the parser would have: each test asks a connection with a memory and one without."""
 
 import asyncio
 import random
@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.servers.kafka.asked_node import AskedNode, asked_node
+
 from message_queues.broker.topics import TopicSpec
 from message_queues.errors import StorageError
 from message_queues.protocols.kafka.frame import request_frame
@@ -13,8 +15,6 @@ from message_queues.protocols.kafka.messages.produce import PartitionProduceData
 from message_queues.records.batch import Record, build_batch
 from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
 from message_queues.servers.kafka.familiar_produce import MOST_PLACES, FamiliarProduction, Place
-
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 FLEXIBLE = range(9, 14)
 SIZE_BYTES = 4
