@@ -5,6 +5,10 @@ from typing import Annotated
 
 import typer
 
+from message_queues.cli.groups import groups
+from message_queues.cli.messages import consume, publish
+from message_queues.cli.topics import topics
+
 app = typer.Typer(name="mq", no_args_is_help=True, add_completion=False, help="Kafka, RabbitMQ and Amazon SQS from one command.")
 
 
@@ -32,3 +36,9 @@ def serve(context: typer.Context) -> None:
     from message_queues.cli.serve import serve as run
 
     raise typer.Exit(run(context.args))
+
+
+app.add_typer(topics, name="topics")
+app.add_typer(groups, name="groups")
+app.command()(publish)
+app.command()(consume)
