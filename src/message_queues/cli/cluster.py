@@ -14,7 +14,10 @@ from message_queues.errors import MessageQueuesError
 REACH_S = 5.0
 
 Brokers: TypeAlias = Annotated[
-    str, typer.Option("--bootstrap-servers", "-b", envvar="MQ_BOOTSTRAP_SERVERS", metavar="HOST:PORT[,…]", help="Addresses of the Kafka cluster.")
+    str,
+    typer.Option(
+        "--bootstrap-servers", "-b", envvar="MQ_BOOTSTRAP_SERVERS", metavar="HOST:PORT[,…]", help="Addresses of the Kafka cluster."
+    ),
 ]
 LOCAL = "127.0.0.1:9092"
 
