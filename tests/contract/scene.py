@@ -35,6 +35,7 @@ from message_queues.protocols.kafka.messages.list_offsets import (
 )
 from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
 from message_queues.protocols.kafka.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
+from message_queues.protocols.kafka.messages.producer_ids import InitProducerIdRequest, InitProducerIdResponse
 from message_queues.protocols.kafka.messages.topics import (
     CreatableReplicaAssignment,
     CreatableTopic,
@@ -149,7 +150,8 @@ class Scene:
     # Preparations
 
     def wait_for_coordinators(self) -> None:
-        """A real broker makes its internal topics when the first group asks for them."""
+        """A real broker makes its internal topics when the first group asks for them,
+        and fetches a block of producer ids when the first producer does."""
 
         def is_there() -> bool:
             found = self.request(FindCoordinatorRequest(coordinator_keys=["group"]), 4, FindCoordinatorResponse)
@@ -161,7 +163,11 @@ class Scene:
                 group.error_code == 0 for group in self.request(DescribeGroupsRequest(groups=groups), 5, DescribeGroupsResponse).groups
             )
 
-        eventually(lambda: is_there() and is_loaded())
+        def gives_producer_ids() -> bool:
+            asked = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=60_000)
+            return self.request(asked, 4, InitProducerIdResponse).error_code == 0
+
+        eventually(lambda: is_there() and is_loaded() and gives_producer_ids())
 
     def produce(self, topic: str, records: bytes | None, *, partition: int = 0, acks: int = -1) -> ProduceRequest:
         data = TopicProduceData(
