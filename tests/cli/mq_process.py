@@ -68,5 +68,6 @@ def serving(directory: Path, *arguments: str, variables: Mapping[str, str] | Non
         yield ServeProcess(process, ready_file, first.rstrip("\n"))
     finally:
         if process.poll() is None:
-            process.kill()
+            # Politely: a killed server leaves its temporary directory.
+            process.terminate()
         process.communicate(timeout=TIMEOUT_S)
