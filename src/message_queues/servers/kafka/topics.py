@@ -64,7 +64,7 @@ def _created(context: RequestContext, topic: CreatableTopic, times: int, validat
         return CreatableTopicResult(name=topic.name, error_code=error_code(error), error_message=str(error), configs=[])
     return CreatableTopicResult(
         name=topic.name,
-        topic_id=ZERO_UUID if validate_only else event.topic_id,
+        topic_id=event.topic_id,
         num_partitions=len(event.replicas),
         replication_factor=len(event.replicas[0]),
         error_message=None,
