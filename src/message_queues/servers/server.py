@@ -37,6 +37,8 @@ class Server:
         self.settings = settings
         self.clock: Clock = clock or (ManualClock() if settings.clock == "manual" else SystemClock())
         self.broker: Broker
+        self.addresses: Addresses = {}
+        """Where each protocol is served, from `start` on."""
         self.failure: asyncio.Future[StorageError]
         """From `start` on; done when the server cannot go on; whoever runs it stops it and tells."""
         self._own_directory: str | None = None
@@ -52,13 +54,12 @@ class Server:
         async with contextlib.AsyncExitStack() as undo:
             undo.push_async_callback(self.stop)
             self._open_broker()
-            addresses: Addresses = {}
             if self.settings.serves("kafka"):
-                addresses["kafka"] = await self._listen_kafka()
+                self.addresses["kafka"] = await self._listen_kafka()
             if isinstance(self.clock, ManualClock):
-                addresses["clock"] = [await self._listen_clock(self.clock)]
+                self.addresses["clock"] = [await self._listen_clock(self.clock)]
             undo.pop_all()
-        return addresses
+        return self.addresses
 
     async def stop(self) -> None:
         """Closes listeners and connections, then the broker: what was acknowledged is on disk, and a temporary directory is gone."""
@@ -113,9 +114,12 @@ class Server:
             node = KafkaNode(self.broker, node_id, limits)
             node.ports = ports
             self._nodes.append(node)
-            listener = await self._listen(node, port)
+            listener = await self._bind(node, port)
             self._listeners.append(listener)
             ports[node_id] = listener.sockets[0].getsockname()[1]
+        # Nobody is let in before all ports are known: who came early would never hear of the nodes that bind last.
+        for listener in self._listeners:
+            await listener.start_serving()
         return [f"{settings.host}:{port}" for port in ports.values()]
 
     async def _listen_clock(self, clock: ManualClock) -> str:
@@ -125,10 +129,10 @@ class Server:
         self._clock_control = ClockControl(clock, self.broker.timers)
         return await self._clock_control.listen(self.settings.host)
 
-    async def _listen(self, node: KafkaNode, port: int) -> asyncio.Server:
+    async def _bind(self, node: KafkaNode, port: int) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.create_server(lambda: KafkaConnection(node), self.settings.host, port, backlog=1024)
+            return await loop.create_server(lambda: KafkaConnection(node), self.settings.host, port, backlog=1024, start_serving=False)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(

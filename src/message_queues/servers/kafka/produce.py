@@ -92,25 +92,28 @@ class Production:
         topics: dict[bytes, TopicProduceResponse] = {}
         hinted: set[int] = set()
         for topic, appended in self.appended:
-            topics[topic] = TopicProduceResponse(
-                partition_responses=[
-                    PartitionProduceResponse(index=index, base_offset=offset, log_append_time_ms=time_ms, log_start_offset=start)
-                    for index, offset, time_ms, start in appended
-                ]
-            )
+            # A topic may stand in the request more than once.
+            topics.setdefault(topic, TopicProduceResponse()).partition_responses += [
+                PartitionProduceResponse(index=index, base_offset=offset, log_append_time_ms=time_ms, log_start_offset=start)
+                for index, offset, time_ms, start in appended
+            ]
         for topic, refused in self.refused.items():
             responses = topics.setdefault(topic, TopicProduceResponse()).partition_responses
             for index, partition, error in refused:
-                responses.append(_refusal(index, partition, error))
-                if partition is not None and isinstance(error, NotLeaderOrFollower):
+                response = _refusal(index, error)
+                if partition is not None and isinstance(error, NotLeaderOrFollower) and version >= FIRST_WITH_LEADER_HINTS:
+                    response.current_leader = LeaderIdAndEpoch(
+                        leader_id=partition.replicas.leader, leader_epoch=partition.replicas.leader_epoch
+                    )
                     hinted.add(partition.replicas.leader)
-        for topic, response in topics.items():
+                responses.append(response)
+        for topic, topic_response in topics.items():
             if version >= FIRST_WITH_TOPIC_IDS:
-                response.topic_id = topic
+                topic_response.topic_id = topic
             else:
-                response.name = topic.decode("utf-8", "replace")  # as Java reads it
+                topic_response.name = topic.decode("utf-8", "replace")  # as Java reads it
         answer = ProduceResponse(responses=list(topics.values()))
-        if version >= FIRST_WITH_LEADER_HINTS and hinted:
+        if hinted:
             answer.node_endpoints = [
                 NodeEndpoint(node_id=endpoint.node_id, host=endpoint.host, port=endpoint.port, rack=endpoint.rack)
                 for endpoint in self.connection.endpoints
@@ -119,7 +122,7 @@ class Production:
         return response_frame(ApiKey.PRODUCE, version, self.header.correlation_id, answer)
 
 
-def _refusal(index: int, partition: Partition | None, error: MessageQueuesError) -> PartitionProduceResponse:
+def _refusal(index: int, error: MessageQueuesError) -> PartitionProduceResponse:
     response = PartitionProduceResponse(index=index, error_code=error_code(error), base_offset=-1)
     if isinstance(error, InvalidRecord) and error.record_errors:
         response.error_message = str(error)
@@ -127,8 +130,6 @@ def _refusal(index: int, partition: Partition | None, error: MessageQueuesError)
             BatchIndexAndErrorMessage(batch_index=batch_index, batch_index_error_message=message)
             for batch_index, message in error.record_errors
         ]
-    if isinstance(error, NotLeaderOrFollower) and partition is not None:
-        response.current_leader = LeaderIdAndEpoch(leader_id=partition.replicas.leader, leader_epoch=partition.replicas.leader_epoch)
     return response
 
 
