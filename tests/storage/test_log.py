@@ -1,6 +1,4 @@
-import logging
 import tracemalloc
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,10 +7,10 @@ import pytest
 from tests.storage.batches import DIRECTORY, NOW_MS, append, batch_at, fill, memory, open_log, read_all
 from tests.storage.watched_files import WatchedFileSystem
 
-from message_queues.errors import DamagedFile, NewerFormat, OffsetOutOfRange, StorageError
+from message_queues.errors import OffsetOutOfRange, StorageError
 from message_queues.records.batch import BatchHeader, Record, build_batch, read_header, restamped
 from message_queues.records.compression import GZIP, LZ4, SNAPPY, ZSTD
-from message_queues.storage.filesystem import DiskFileSystem, FileSystem, MemoryFileSystem
+from message_queues.storage.filesystem import DiskFileSystem, FileSystem
 from message_queues.storage.log import Log, LogSettings
 from message_queues.storage.open_files import OpenFiles
 
@@ -286,6 +284,21 @@ def test_a_torn_tail_that_could_not_be_removed_goes_before_the_next_write(size: 
     assert read_all(again) == written
 
 
+def test_a_log_that_could_not_be_synced_never_claims_to_be() -> None:
+    file_system = memory()
+    log = open_log(file_system)
+    written = fill(log, 3)
+    file_system.syncing_fails = True
+    with pytest.raises(StorageError, match="Input/output"):
+        log.sync()
+    file_system.syncing_fails = False
+    for attempt in (log.sync, lambda: log.checkpoint(b"")):
+        with pytest.raises(StorageError, match="could not be synced before"):
+            attempt()
+    assert read_all(log) == written
+    assert read_all(open_log(file_system)) == written
+
+
 def test_a_missing_file_is_a_storage_error() -> None:
     file_system = memory()
     log = open_log(file_system, SMALL, limit=1)
@@ -293,242 +306,6 @@ def test_a_missing_file_is_a_storage_error() -> None:
     file_system.remove(f"{DIRECTORY}/{0:020d}.log")
     with pytest.raises(StorageError):
         log.read(0, 100)
-
-
-# Opening.
-
-
-def test_a_closed_log_opens_by_its_checkpoint_alone() -> None:
-    watched = WatchedFileSystem(memory())
-    log = open_log(watched, SMALL)
-    fill(log, 100)
-    log.close(b"state")
-    del watched.opened[:], watched.listed[:], watched.reads[:]
-    recovered: list[BatchHeader] = []
-    again = open_log(watched, SMALL, recovered)
-    assert recovered == []
-    assert watched.listed == [DIRECTORY]
-    assert watched.opened == [f"{DIRECTORY}/checkpoint", again._segments[-1].path]
-    assert len(watched.reads) == 1
-    assert (again.start_offset, again.end_offset, again.flushed_offset) == (0, 100, 100)
-
-
-def test_a_checkpointed_log_opens_by_what_follows() -> None:
-    watched = WatchedFileSystem(memory())
-    log = open_log(watched)
-    fill(log, 500)
-    log.checkpoint(b"state")
-    tail = fill(log, 5, 2)
-    del watched.reads[:]
-    recovered: list[BatchHeader] = []
-    again = open_log(watched, recovered=recovered)
-    assert [header.base_offset for header in recovered] == [500, 502, 504, 506, 508]
-    assert again.checkpoint_state == b"state"
-    assert sum(watched.reads) < len(tail) + 1000
-    assert again.end_offset == 510
-
-
-@pytest.mark.parametrize("checkpoint_at", [(), (1,), (49,), (10, 30)])
-def test_a_log_that_was_not_closed_has_everything_that_was_flushed(checkpoint_at: tuple[int, ...]) -> None:
-    file_system = memory()
-    log = open_log(file_system, SMALL)
-    written = b""
-    for number in range(50):
-        written += fill(log, 1, 3, epoch=number // 7)
-        if number in checkpoint_at:
-            log.checkpoint(b"%d" % number)
-    append(log, epoch=7)
-    file_system.restart()
-    again = open_log(file_system, SMALL)
-    assert read_all(again) == written
-    assert again.leader_epochs == log.leader_epochs
-    assert again.checkpoint_state == (b"%d" % checkpoint_at[-1] if checkpoint_at else b"")
-    assert again.offset_for_timestamp(NOW_MS + 77) == (77, NOW_MS + 77)
-    assert again.max_timestamp() == (149, NOW_MS + 149)
-    written += fill(again, 30)
-    assert read_all(again) == written
-    again.close(b"")
-    assert read_all(open_log(file_system, SMALL)) == written
-
-
-@pytest.mark.parametrize("cut", [1, 40, 61, 100, 150])
-def test_a_torn_tail_is_cut_on_open(cut: int, caplog: pytest.LogCaptureFixture) -> None:
-    file_system = memory()
-    log = open_log(file_system)
-    written = fill(log, 5)
-    path = log._segments[-1].path
-    fill(log, 1)
-    file_system.open(path).truncate(len(written) + cut)
-    file_system.restart()
-    with caplog.at_level(logging.WARNING):
-        again = open_log(file_system)
-    assert again.cut is not None
-    assert (again.cut.path, again.cut.position, again.cut.size) == (path, len(written), cut)
-    assert path in caplog.text
-    assert f"cut off {cut} bytes at {len(written)}" in caplog.text
-    assert (again.end_offset, read_all(again)) == (5, written)
-    written += fill(again, 3)
-    assert read_all(again) == written
-    assert open_log(file_system).cut is None
-
-
-def test_zeros_that_a_power_cut_left_are_cut() -> None:
-    file_system = memory()
-    written = fill(open_log(file_system), 5)
-    file_system.open(f"{DIRECTORY}/{0:020d}.log").append([bytes(4096)])
-    again = open_log(file_system)
-    assert again.cut is not None
-    assert again.cut.size == 4096
-    assert read_all(again) == written
-
-
-def test_segments_behind_a_torn_one_are_cut_too() -> None:
-    file_system = memory()
-    log = open_log(file_system, SMALL)
-    written = fill(log, 50)
-    file_system.flip(log._segments[1].path, 500)
-    sizes = [segment.flushed_size for segment in log._segments]
-    again = open_log(file_system, SMALL)
-    assert again.cut is not None
-    assert again.cut.size == sum(sizes[1:]) - again.cut.position
-    assert 0 < again.cut.position <= 500
-    assert len(_log_files(file_system)) == 2
-    assert read_all(again) == written[: sizes[0] + again.cut.position]
-
-
-def test_a_missing_segment_below_the_recovery_point_is_damage() -> None:
-    file_system = memory()
-    log = open_log(file_system, SMALL)
-    fill(log, 50)
-    log.close(b"")
-    file_system.remove(log._segments[1].path)
-    with pytest.raises(DamagedFile) as raised:
-        open_log(file_system, SMALL)
-    assert (raised.value.path, raised.value.position) == (log._segments[1].path, 0)
-
-
-def test_a_segment_that_ends_below_the_recovery_point_is_damage() -> None:
-    file_system = memory()
-    log = open_log(file_system, SMALL)
-    fill(log, 50)
-    log.close(b"")
-    for number in (1, -1):
-        path = log._segments[number].path
-        file_system.open(path).truncate(300)
-        with pytest.raises(DamagedFile) as raised:
-            read_all(open_log(file_system, SMALL))
-        assert raised.value.path == path
-        assert raised.value.position <= 300
-
-
-def test_a_missing_checkpoint_is_damage_once_the_log_has_forgotten_its_beginning() -> None:
-    file_system = memory()
-    log = open_log(file_system, SMALL)
-    fill(log, 50)
-    log.checkpoint(b"")
-    log.delete_before(30)
-    log.close(b"")
-    file_system.remove(f"{DIRECTORY}/checkpoint")
-    with pytest.raises(DamagedFile, match="checkpoint is damaged at byte 0: it is missing"):
-        open_log(file_system, SMALL)
-
-
-def test_a_newer_format_is_refused() -> None:
-    file_system = memory()
-    log = open_log(file_system)
-    fill(log, 1)
-    log.close(b"")
-    body = (2).to_bytes(4) + b"new"
-    file_system.write_atomically(f"{DIRECTORY}/checkpoint", b"MQCP" + google_crc32c.value(body).to_bytes(4) + body)
-    with pytest.raises(NewerFormat):
-        open_log(file_system)
-
-
-def test_files_of_others_are_left_alone() -> None:
-    file_system = memory()
-    log = open_log(file_system, SMALL)
-    fill(log, 30)
-    log.close(b"")
-    for name in ("notes.txt", "7.log", "checkpoint.9", f"{5:020d}.index"):
-        file_system.open(f"{DIRECTORY}/{name}", create=True)
-    open_log(file_system, SMALL)
-    names = file_system.list_directory(DIRECTORY)
-    assert "notes.txt" in names
-    assert "7.log" in names
-    assert "checkpoint.9" not in names
-    assert f"{5:020d}.index" not in names
-
-
-# Indexes.
-
-
-INDEX_DAMAGE: list[Callable[[MemoryFileSystem, str], None]] = [
-    lambda file_system, path: file_system.remove(path),
-    lambda file_system, path: file_system.open(path).truncate(0),
-    lambda file_system, path: file_system.open(path).truncate(13),
-    lambda file_system, path: file_system.flip(path, 3),
-    lambda file_system, path: file_system.flip(path, 7),
-    lambda file_system, path: file_system.flip(path, 14, 0x01),
-    lambda file_system, path: _zero(file_system, path),
-    lambda file_system, path: file_system.open(path).append([b"\xff" * 100]),
-]
-
-
-def _zero(file_system: MemoryFileSystem, path: str) -> None:
-    file = file_system.open(path)
-    size = file.size
-    file.truncate(0)
-    file.append([bytes(size)])
-
-
-@pytest.mark.parametrize("damage", range(len(INDEX_DAMAGE)))
-@pytest.mark.parametrize("ending", ["index", "timeindex"])
-def test_an_index_that_is_missing_or_wrong_is_made_again(damage: int, ending: str) -> None:
-    file_system = memory()
-    settings = LogSettings(segment_bytes=10_000, index_interval_bytes=300)
-    log = open_log(file_system, settings)
-    written = fill(log, 100)
-    log.close(b"")
-    for segment in log._segments:
-        INDEX_DAMAGE[damage](file_system, f"{segment.index_path}.{ending}")
-    again = open_log(file_system, settings)
-    assert again.offset_for_timestamp(NOW_MS + 42) == (42, NOW_MS + 42)
-    assert [read_header(again.read(offset, 1)).base_offset for offset in range(100)] == list(range(100))
-    assert [again.offset_for_timestamp(NOW_MS + offset) for offset in range(100)] == [(n, NOW_MS + n) for n in range(100)]
-    written += fill(again, 100)
-    again.close(b"")
-    last = open_log(file_system, settings)
-    assert read_all(last) == written
-    assert [last.offset_for_timestamp(NOW_MS + offset) for offset in range(200)] == [(n, NOW_MS + n) for n in range(200)]
-
-
-def test_cold_data_is_read_without_reading_the_file() -> None:
-    watched = WatchedFileSystem(memory())
-    log = open_log(watched)
-    fill(log, 3000)
-    log.close(b"")
-    again = open_log(watched)
-    del watched.reads[:]
-    batch = again.read(1500, 1)
-    assert read_header(batch).base_offset == 1500
-    assert again.offset_for_timestamp(NOW_MS + 2000) == (2000, NOW_MS + 2000)
-    assert sum(watched.reads) < 350_000
-    assert again._segments[0].flushed_size > 500_000
-
-
-def test_what_another_process_wrote_is_checked_once() -> None:
-    file_system = memory()
-    log = open_log(file_system, SMALL)
-    written = fill(log, 100)
-    log.close(b"")
-    again = open_log(file_system, SMALL)
-    assert read_all(again) == written
-    path = again._segments[2].path
-    file_system.flip(path, 100)
-    assert read_all(again) != written
-    with pytest.raises(DamagedFile, match="checksum") as raised:
-        read_all(open_log(file_system, SMALL))
-    assert (raised.value.path, raised.value.position) == (path, 0)
 
 
 # Timestamps.

@@ -243,6 +243,8 @@ class MemoryFile:
     def sync(self) -> None:
         inode = self._open_inode()
         self._file_system.begin()
+        if self._file_system.syncing_fails:
+            raise OSError(errno.EIO, "Input/output error")
         inode.synced = bytes(inode.content)
 
     def close(self) -> None:
@@ -269,6 +271,7 @@ class MemoryFileSystem:
         self.space_left: int | None = None
         """How many bytes may still be appended; None is no limit."""
         self.truncation_fails = False
+        self.syncing_fails = False
         self._is_down = False
         self._files: dict[str, _Inode] = {}
         self._synced_files: dict[str, _Inode] = {}

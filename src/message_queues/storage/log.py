@@ -17,30 +17,24 @@ Segments are removed whole. The new start goes into the checkpoint first, so tha
 Only segments below the recovery point are removed; what is above it may be out of reach already, and goes after the next checkpoint.
 """
 
-import logging
 import posixpath
-import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
 from zlib import crc32
 
 from message_queues.errors import CorruptMessage, DamagedFile, OffsetOutOfRange, StorageError
 from message_queues.records.batch import HEADER_BYTES, PREFIX_BYTES, BatchHeader, read_header, read_records
-from message_queues.storage.checkpoint import Checkpoint, SegmentFacts, read_checkpoint, write_checkpoint
+from message_queues.storage.checkpoint import Checkpoint, write_checkpoint
 from message_queues.storage.filesystem import File, sync_file, write_file
 from message_queues.storage.index import MAX_RELATIVE_OFFSET, OFFSET_ENTRY_BYTES
 from message_queues.storage.open_files import OpenFiles
+from message_queues.storage.recovery import CHECKPOINT_NAME, NO_RECOVERY_POINT, Cut, Recovery, RecoveryPoint
 from message_queues.storage.segment import Segment
 
-_logger = logging.getLogger(__name__)
-
-_CHECKPOINT: Final = "checkpoint"
-_LOG_NAME: Final = re.compile(r"\d{20}\.log")
-_OTHER_NAME: Final = re.compile(r"(\d{20})\.(?:log|index|timeindex)|checkpoint\..+")
 _NEVER: Final = 2**63
 
 
@@ -61,28 +55,6 @@ class LogSettings:
     """How many bytes may follow a checkpoint before the next is due: what opening after a crash reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """What opening removed from the end of the log."""
-
-    path: str
-    position: int
-    size: int
-    reason: str
-
-
-class _Recovery(NamedTuple):
-    """What the last checkpoint says about the recovery point."""
-
-    offset: int
-    segment: SegmentFacts | None
-    """The segment that holds it, as it was then; None when there is none."""
-    state: bytes
-
-
-_NO_RECOVERY = _Recovery(0, None, b"")
-
-
 class Log:
     """Record batches by offset, for one owner."""
 
@@ -99,6 +71,7 @@ class Log:
         "_recovery",
         "_segments",
         "_settings",
+        "_sync_failure",
         "_tail_offset",
         "_tail_position",
         "cut",
@@ -123,9 +96,10 @@ class Log:
         self._entries_created = 0
         """How often a file was created; `_entries_synced` is how many of these the directory has kept for good."""
         self._entries_synced = 0
+        self._sync_failure: str | None = None
         self._checkpoint_number = 0
         """The newest checkpoint begun; an older one is not finished any more."""
-        self._recovery = _NO_RECOVERY
+        self._recovery = NO_RECOVERY_POINT
         self._last_epoch = -1
         self._tail_offset = -1
         """Where the last flush began: what a reader who waits for the tail asks for."""
@@ -143,12 +117,31 @@ class Log:
     @classmethod
     def open(cls, open_files: OpenFiles, directory: str, settings: LogSettings, on_recovered: Callable[[BatchHeader], None]) -> "Log":
         """The log in `directory`, which need not exist. `on_recovered` gets the header of each batch above the recovery point."""
-        log = cls(open_files, directory, settings)
         try:
-            log._recover(on_recovered)
+            recovery = Recovery(open_files, directory, settings.index_interval_bytes, on_recovered)
         except OSError as error:
             raise StorageError(f"{directory} could not be opened: {error}") from error
+        log = cls(open_files, directory, settings)
+        if not recovery.is_new:
+            log._take_over(recovery)
         return log
+
+    def _take_over(self, recovery: Recovery) -> None:
+        self.start_offset = recovery.start_offset
+        self.end_offset = self.flushed_offset = recovery.end_offset
+        self.leader_epochs = recovery.leader_epochs
+        self._last_epoch = self.leader_epochs[-1][0] if self.leader_epochs else -1
+        self._recovery = recovery.point
+        self._segments = recovery.segments
+        # Whether an earlier life came to syncing the directories cannot be seen.
+        self._entries_created = 1
+        self.cut = recovery.cut
+        if self.cut is not None:
+            # What was cut off must not come back behind what is written next.
+            self.sync()
+        if self._segments:
+            self._active = self._segments[-1]
+            self._set_limits(self._active)
 
     @property
     def settings(self) -> LogSettings:
@@ -245,6 +238,8 @@ class Log:
 
     def _sync(self, unsynced: list[tuple[Segment, int]], entries_created: int) -> None:
         file_system = self._open_files.file_system
+        if self._sync_failure is not None:
+            raise StorageError(f"{self._directory} could not be synced before: {self._sync_failure}")
         try:
             # Oldest first: then a later segment is never more complete than an earlier one.
             for segment, size in reversed(unsynced):
@@ -255,6 +250,8 @@ class Log:
             if entries_created > self._entries_synced:
                 self._sync_directories(entries_created)
         except OSError as error:
+            # The system may drop what it failed to write, and say nothing the next time: this log is not durable any more.
+            self._sync_failure = str(error)
             raise StorageError(f"{self._directory} could not be synced: {error}") from error
 
     @property
@@ -282,7 +279,7 @@ class Log:
         self.flush()
         self._write_indexes()
         written = [segment for segment in self._segments if segment.flushed_size]
-        recovery = _Recovery(self.flushed_offset, written[-1].facts() if written else None, state)
+        recovery = RecoveryPoint(self.flushed_offset, written[-1].facts() if written else None, state)
         self._checkpoint_number += 1
         write = partial(self._write_new_checkpoint, self._checkpoint_number, self.begin_sync(), self._checkpoint_content(recovery))
         return write, partial(self._adopt_checkpoint, self._checkpoint_number, recovery)
@@ -295,7 +292,7 @@ class Log:
         except OSError as error:
             raise StorageError(f"{path} could not be written: {error}") from error
 
-    def _adopt_checkpoint(self, number: int, recovery: _Recovery) -> None:
+    def _adopt_checkpoint(self, number: int, recovery: RecoveryPoint) -> None:
         file_system = self._open_files.file_system
         try:
             if number != self._checkpoint_number:
@@ -311,10 +308,11 @@ class Log:
         """Makes a checkpoint, unless the last one says the same, and closes the files."""
         self.flush()
         has_files = self._entries_created > 0
-        if has_files and (self.flushed_offset != self._recovery.offset or state != self._recovery.state):
-            self.checkpoint(state)
-        self._checkpoint_number += 1
-        self._close_files()
+        try:
+            if has_files and (self.flushed_offset != self._recovery.offset or state != self._recovery.state):
+                self.checkpoint(state)
+        finally:
+            self._close_files()
 
     def delete(self) -> None:
         """Removes the directory with all that is in it; the log is not to be used any more."""
@@ -436,7 +434,7 @@ class Log:
             raise
         self._forget_epochs()
         for segment in removed:
-            self._remove_files(segment)
+            segment.remove_files(self._open_files)
 
     def _end_of(self, number: int) -> int:
         return self._segments[number + 1].base_offset if number + 1 < len(self._segments) else self.end_offset
@@ -511,7 +509,7 @@ class Log:
                 self._cut_file(segment)
             else:
                 self._segments.remove(segment)
-                self._discard(segment)
+                segment.discard(self._open_files)
         self._active = self._segments[-1] if self._segments else None
         while self.leader_epochs and self.leader_epochs[-1][1] >= self.flushed_offset:
             self.leader_epochs.pop()
@@ -524,33 +522,16 @@ class Log:
             # The next flush tries again before it writes.
             self._full = [(segment, [])]
 
-    def _discard(self, segment: Segment) -> None:
-        """Gets rid of a segment in which nothing is valid."""
-        if segment.base_offset:
-            self._remove_files(segment)
-        else:
-            # As long as there is no checkpoint, the file that begins at 0 says that nothing before the others is missing.
-            with suppress(OSError):
-                file = self._open_files.get(segment.path)
-                file.truncate(0)
-                file.sync()
-
-    def _remove_files(self, segment: Segment) -> None:
-        """What cannot be removed now is removed by the next opening."""
-        for path in segment.paths:
-            self._open_files.discard(path)
-            with suppress(OSError):
-                self._open_files.file_system.remove(path)
-
     def _sync_directories(self, entries_created: int) -> None:
         directory = self._directory
         # The first file may have brought the directory and the one above it into being.
         for _ in range(1 if self._entries_synced else 3):
             self._open_files.file_system.sync_directory(directory)
-            directory = posixpath.dirname(directory)
+            directory = posixpath.dirname(directory) or "."
         self._entries_synced = entries_created
 
     def _close_files(self) -> None:
+        self._checkpoint_number += 1
         for segment in self._segments:
             for path in segment.paths:
                 self._open_files.discard(path)
@@ -559,11 +540,11 @@ class Log:
 
     @property
     def _checkpoint_path(self) -> str:
-        return f"{self._directory}/{_CHECKPOINT}"
+        return f"{self._directory}/{CHECKPOINT_NAME}"
 
     def _new_checkpoint_path(self, number: int) -> str:
         # Two may be written at the same time: one that another thread has not finished, and one that replaces it.
-        return f"{self._directory}/{_CHECKPOINT}.{number}"
+        return f"{self._directory}/{CHECKPOINT_NAME}.{number}"
 
     def _rewrite_checkpoint(self) -> None:
         """The same recovery point and state, another start or other segments."""
@@ -580,7 +561,7 @@ class Log:
         except OSError as error:
             raise StorageError(f"{self._checkpoint_path} could not be written: {error}") from error
 
-    def _checkpoint_content(self, recovery: _Recovery) -> bytes:
+    def _checkpoint_content(self, recovery: RecoveryPoint) -> bytes:
         last = recovery.segment
         return write_checkpoint(
             Checkpoint(
@@ -601,110 +582,6 @@ class Log:
                 with suppress(OSError):
                     segment.index.write(self._open_files)
 
-    def _recover(self, on_recovered: Callable[[BatchHeader], None]) -> None:
-        try:
-            names = self._open_files.file_system.list_directory(self._directory)
-        except FileNotFoundError:
-            return
-        bases = [int(name[:20]) for name in names if _LOG_NAME.fullmatch(name)]
-        if _CHECKPOINT in names:
-            bases = self._load_checkpoint(bases)
-        elif bases and bases[0] != 0:
-            raise DamagedFile(self._checkpoint_path, 0, f"it is missing, and the log begins at {bases[0]}")
-        # Whether an earlier life came to syncing the directories cannot be seen.
-        self._entries_created = 1
-        self.end_offset = self._recovery.offset
-        self._recover_tail(bases, on_recovered)
-        self.flushed_offset = self.end_offset
-        if self.cut is not None:
-            # What was cut off must not come back behind what is written next.
-            self.sync()
-        self._remove_strays(names)
-        if self._segments:
-            self._active = self._segments[-1]
-            self._set_limits(self._active)
-
-    def _remove_strays(self, names: list[str]) -> None:
-        """Files that a crash kept from being removed or renamed: of segments that are gone, and checkpoints that came to nothing."""
-        kept = {f"{segment.base_offset:020d}" for segment in self._segments}
-        if _CHECKPOINT not in names:
-            kept.add(f"{0:020d}")
-        for name in names:
-            ours = _OTHER_NAME.fullmatch(name)
-            if ours is not None and ours[1] not in kept:
-                with suppress(OSError):
-                    self._open_files.file_system.remove(f"{self._directory}/{name}")
-
-    def _load_checkpoint(self, bases: list[int]) -> list[int]:
-        """Takes over what the checkpoint says; returns the segments that follow it."""
-        content = self._open_files.file_system.read(self._checkpoint_path)
-        checkpoint = read_checkpoint(content, self._checkpoint_path)
-        self.start_offset = checkpoint.start_offset
-        self.leader_epochs = list(checkpoint.leader_epochs)
-        self._last_epoch = self.leader_epochs[-1][0] if self.leader_epochs else -1
-        self._segments = [Segment.from_facts(self._directory, facts) for facts in checkpoint.segments]
-        self._recovery = _Recovery(checkpoint.recovery_offset, checkpoint.segments[-1] if checkpoint.segments else None, checkpoint.state)
-        unlisted = set(bases)
-        for segment in self._segments:
-            if segment.base_offset not in unlisted:
-                raise DamagedFile(segment.path, 0, "it is missing")
-            unlisted.remove(segment.base_offset)
-        for base in sorted(unlisted):
-            # Retention was interrupted; what else there is below the recovery point is not ours to remove.
-            if self.start_offset <= base < self._recovery.offset:
-                raise DamagedFile(f"{self._directory}/{base:020d}.log", 0, "the checkpoint does not know it")
-        return sorted(base for base in unlisted if base >= self._recovery.offset)
-
-    def _recover_tail(self, bases: list[int], on_recovered: Callable[[BatchHeader], None]) -> None:
-        """Takes in the valid batches above the recovery point and cuts off the rest."""
-        if self._segments:
-            segment = self._segments[-1]
-            segment.trusted_from = segment.size
-            size = self._open_files.get(segment.path).size
-            if size < segment.size:
-                raise DamagedFile(segment.path, size, f"it ends before {segment.size}, which was synced")
-            self._recover_segment(segment, on_recovered)
-        for base in bases:
-            if base < self.end_offset:
-                # Left behind by a flush that failed; what it held was written to the segment before.
-                continue
-            segment = Segment(self._directory, base, 0)
-            if base > self.end_offset or self.cut is not None:
-                self._cut(segment, 0, f"it does not follow offset {self.end_offset}")
-            else:
-                self._segments.append(segment)
-                self._recover_segment(segment, on_recovered)
-                if not segment.size:
-                    self._segments.pop()
-
-    def _recover_segment(self, segment: Segment, on_recovered: Callable[[BatchHeader], None]) -> None:
-        def take(header: BatchHeader, position: int) -> None:
-            segment.note_batch(header, position, self._settings.index_interval_bytes)
-            if header.leader_epoch != self._last_epoch:
-                self._note_epoch(header.leader_epoch, header.base_offset)
-            self.end_offset = header.next_offset
-            on_recovered(header)
-
-        reason = segment.recover(self._open_files, segment.size, self.end_offset, take)
-        if reason is not None:
-            self._cut(segment, segment.size, reason)
-
-    def _cut(self, segment: Segment, position: int, reason: str) -> None:
-        file = self._open_files.get(segment.path)
-        size = file.size - position
-        if not size:
-            return
-        if position:
-            file.truncate(position)
-            segment.synced_size = 0
-        else:
-            self._discard(segment)
-        _logger.warning("%s: cut off %d bytes at %d that a crash left behind: %s", segment.path, size, position, reason)
-        if self.cut is None:
-            self.cut = Cut(segment.path, position, size, reason)
-        else:
-            self.cut = replace(self.cut, size=self.cut.size + size)
-
     # How reading is done.
 
     def _segment_of(self, offset: int) -> Segment:
@@ -715,12 +592,7 @@ class Log:
 
     def _whole_first_batch(self, segment: Segment, position: int, data: bytes, at_least_one: bool) -> bytes:
         """`data`, or the first batch if that is longer."""
-        if len(data) < HEADER_BYTES:
-            file = self._open_files.get(segment.path)
-            head = file.read_at(position, HEADER_BYTES)
-        else:
-            head = data
-        size = read_header(head).size
+        size = (read_header(data) if len(data) >= HEADER_BYTES else segment.header_at(self._open_files, position)).size
         if size <= len(data):
             return data
         if not at_least_one:
@@ -753,8 +625,7 @@ class Log:
 
     def _batches_from(self, segment: Segment, offset: int) -> Iterator[tuple[BatchHeader, int]]:
         position = segment.locate(self._open_files, offset, self._settings.index_interval_bytes)
-        header = read_header(self._open_files.get(segment.path).read_at(position, HEADER_BYTES))
-        return segment.batches(self._open_files, position, header.base_offset)
+        return segment.batches(self._open_files, position, segment.header_at(self._open_files, position).base_offset)
 
 
 def _first_record(batch: bytes, timestamp_ms: int, start_offset: int) -> tuple[int, int] | None:

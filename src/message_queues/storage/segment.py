@@ -10,20 +10,21 @@ What this process wrote, or checked before, is trusted; all other bytes are chec
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
 
 from google_crc32c import value
 
 from message_queues.errors import DamagedFile
-from message_queues.records.batch import CRC_START, HEADER_BYTES, MAGIC, PREFIX_BYTES, BatchHeader, checksum_matches, read_header
+from message_queues.records.batch import CRC_START, HEADER_BYTES, MAGIC, PREFIX_BYTES, BatchHeader, read_header
 from message_queues.storage.checkpoint import SegmentFacts
 from message_queues.storage.index import IndexIsWrong, SparseIndex
 from message_queues.storage.open_files import OpenFiles
 
 _SCAN_BYTES: Final = 8 * 1024
-_CHUNK_BYTES: Final = 1024 * 1024
+_FIRST_CHUNK_BYTES: Final = 16 * 1024
+_LARGEST_CHUNK_BYTES: Final = 1024 * 1024
 _PLACE = struct.Struct(">qi11xi")
 """Base offset, batch length and last offset delta: what finding a batch needs."""
 _NOTHING_IS_TRUSTED: Final = 2**63
@@ -251,21 +252,37 @@ class Segment:
         if self.checked_start <= self.trusted_from <= self.checked_end:
             self.trusted_from = self.checked_start
 
-    def batches(self, open_files: OpenFiles, position: int, expected_offset: int) -> "_Batches":
+    def batches(self, open_files: OpenFiles, position: int, expected_offset: int) -> Iterator[tuple[BatchHeader, int]]:
         """Headers and positions of the valid batches from `position` on; DamagedFile at the first that is not."""
-        return _Batches(open_files, self.path, position, self.flushed_size, expected_offset)
+        return _valid_batches(open_files, self.path, position, self.flushed_size, expected_offset)
 
-    def recover(
-        self, open_files: OpenFiles, position: int, expected_offset: int, on_batch: Callable[[BatchHeader, int], None]
-    ) -> str | None:
-        """Calls `on_batch` for each valid batch from `position` to the end of the file; returns why it stopped before the end."""
-        end = open_files.get(self.path).size
-        try:
-            for header, at in _Batches(open_files, self.path, position, end, expected_offset):
-                on_batch(header, at)
-        except DamagedFile as damage:
-            return damage.reason
-        return None
+    def batches_in_file(self, open_files: OpenFiles, position: int, expected_offset: int) -> Iterator[tuple[BatchHeader, int]]:
+        """The same up to the end of the file, wherever that is."""
+        return _valid_batches(open_files, self.path, position, open_files.get(self.path).size, expected_offset)
+
+    def header_at(self, open_files: OpenFiles, position: int) -> BatchHeader:
+        data = open_files.get(self.path).read_at(position, HEADER_BYTES)
+        if len(data) < HEADER_BYTES:
+            raise DamagedFile(self.path, position, "the batch header is cut")
+        return read_header(data)
+
+    def discard(self, open_files: OpenFiles) -> None:
+        """Gets rid of the files, in which nothing is valid."""
+        if self.base_offset:
+            self.remove_files(open_files)
+        else:
+            # As long as there is no checkpoint, the file that begins at 0 says that nothing before the others is missing.
+            with suppress(OSError):
+                file = open_files.get(self.path)
+                file.truncate(0)
+                file.sync()
+
+    def remove_files(self, open_files: OpenFiles) -> None:
+        """What cannot be removed now is removed by the next opening."""
+        for path in self.paths:
+            open_files.discard(path)
+            with suppress(OSError):
+                open_files.file_system.remove(path)
 
     def rebuild_index(self, open_files: OpenFiles, index_interval_bytes: int) -> None:
         """Makes both indexes again from the log, up to the first batch that is damaged."""
@@ -285,48 +302,37 @@ class Segment:
             index.write(open_files)
 
 
-class _Batches:
-    """Iterates over (header, position) of the valid batches of a part of a file; raises DamagedFile at the first that is not."""
+def _valid_batches(open_files: OpenFiles, path: str, position: int, end: int, expected_offset: int) -> Iterator[tuple[BatchHeader, int]]:
+    """(header, position) of each batch from `position` to `end`; DamagedFile at the first that is not valid."""
+    data, at = b"", 0
+    chunk_bytes = _FIRST_CHUNK_BYTES
+    while position < end:
+        if len(data) - at < HEADER_BYTES:
+            data, at = _more(open_files, path, position, end, max(HEADER_BYTES, chunk_bytes)), 0
+            chunk_bytes = min(chunk_bytes * 2, _LARGEST_CHUNK_BYTES)
+            if len(data) < HEADER_BYTES:
+                raise DamagedFile(path, position, "the batch header is cut")
+        header = read_header(data, at)
+        reason = _fault(header, expected_offset)
+        if reason is not None:
+            raise DamagedFile(path, position, reason)
+        size = header.batch_length + PREFIX_BYTES
+        if len(data) - at < size:
+            # The claimed size is checked against the file before anything is read.
+            if size <= end - position:
+                data, at = _more(open_files, path, position, end, max(size, chunk_bytes)), 0
+            if len(data) - at < size:
+                raise DamagedFile(path, position, "the batch is cut")
+        if value(data[at + CRC_START : at + size]) != header.crc:
+            raise DamagedFile(path, position, "the checksum does not match")
+        yield header, position
+        position += size
+        at += size
+        expected_offset += header.last_offset_delta + 1
 
-    def __init__(self, open_files: OpenFiles, path: str, position: int, end: int, expected_offset: int) -> None:
-        self._open_files = open_files
-        self._path = path
-        self._position = position
-        self._end = end
-        self._expected_offset = expected_offset
-        self._data = b""
-        self._at = 0
 
-    def __iter__(self) -> "_Batches":
-        return self
-
-    def __next__(self) -> tuple[BatchHeader, int]:
-        position = self._position
-        if position >= self._end:
-            raise StopIteration
-        self._need(HEADER_BYTES, "the batch header is cut")
-        header = read_header(self._data, self._at)
-        reason = _fault(header, self._expected_offset)
-        if reason:
-            raise DamagedFile(self._path, position, reason)
-        self._need(header.size, "the batch is cut")
-        if not checksum_matches(self._data[self._at : self._at + header.size], header):
-            raise DamagedFile(self._path, position, "the checksum of the batch does not match")
-        self._position += header.size
-        self._at += header.size
-        self._expected_offset = header.next_offset
-        return header, position
-
-    def _need(self, size: int, otherwise: str) -> None:
-        """Makes sure that `size` bytes are in memory; a claimed size is checked against the file before it is read."""
-        if len(self._data) - self._at >= size:
-            return
-        left = self._end - self._position
-        if size <= left:
-            self._data = self._open_files.get(self._path).read_at(self._position, min(left, max(size, _CHUNK_BYTES)))
-            self._at = 0
-        if len(self._data) - self._at < size:
-            raise DamagedFile(self._path, self._position, otherwise)
+def _more(open_files: OpenFiles, path: str, position: int, end: int, size: int) -> bytes:
+    return open_files.get(path).read_at(position, min(end - position, size))
 
 
 def _fault(header: BatchHeader, expected_offset: int) -> str | None:
