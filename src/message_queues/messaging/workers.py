@@ -31,14 +31,14 @@ SKEWED_S = 0.05
 class PartitionWork:
     """One assigned partition: what was read of it and waits, and what is finished."""
 
-    __slots__ = ("held", "is_busy", "is_paused", "is_revoked", "progress", "queue")
+    __slots__ = ("held", "is_aside", "is_busy", "is_revoked", "progress", "queue")
 
     def __init__(self) -> None:
         self.queue: deque[Record] = deque()
         self.progress = Progress()
         self.held = 0
         self.is_busy = False
-        self.is_paused = False
+        self.is_aside = False
         self.is_revoked = False
 
     def take(self, count: int) -> list[Record]:
@@ -83,6 +83,7 @@ class Workers:
         self._failure: HandlerFailed | None = None
         self._polled_at = time.monotonic()
         self._full_since: float | None = None
+        self._is_paused = False
         self.handled = 0
         self.is_running = False
 
@@ -123,20 +124,19 @@ class Workers:
         now = time.monotonic()
         if self._commits.are_due(now):
             self._commits.send(self._finished(list(self._works)), now)
-        self._resume_drained()
+        self._bring_back()
         room = self._room()
         if room > 0:
             self._full_since = None
+            self._resume_all()
             self._polled_at = now
             self._hand_over(self._client.fetch(room, FETCH_S))
             return
         self._full_since = self._full_since or now
-        with self._room_made:
-            skewed = self._idle > 0 and not self._ready
-        if skewed and now - self._full_since >= SKEWED_S:
-            self._pause([partition for partition, work in self._works.items() if work.held])
+        if now - self._full_since >= SKEWED_S and self._is_skewed():
+            self._set_aside()
         elif now - self._polled_at >= QUIET_S:
-            self._pause(list(self._works))
+            self._pause_all()
             self._polled_at = now
             self._hand_over(self._client.fetch(1, 0))
         else:
@@ -145,21 +145,37 @@ class Workers:
 
     def _room(self) -> int:
         with self._room_made:
-            return self._prefetch - sum(work.held for work in self._works.values() if not work.is_paused)
+            return self._prefetch - sum(work.held for work in self._works.values() if not work.is_aside)
 
-    def _pause(self, partitions: Collection[TopicPartition]) -> None:
-        pausing = [partition for partition in partitions if not self._works[partition].is_paused]
-        if pausing:
-            self._client.pause(pausing)
-        for partition in pausing:
-            self._works[partition].is_paused = True
+    def _is_skewed(self) -> bool:
+        with self._room_made:
+            return self._idle > 0 and not self._ready
 
-    def _resume_drained(self) -> None:
-        drained = [partition for partition, work in self._works.items() if work.is_paused and not work.queue]
-        if drained and self._room() > 0:
-            self._client.resume(drained)
-            for partition in drained:
-                self._works[partition].is_paused = False
+    def _set_aside(self) -> None:
+        """The partitions that fill the prefetch count no more and bring no more, until they are through with what they have."""
+        busy = [partition for partition, work in self._works.items() if work.held and not work.is_aside]
+        self._client.pause(busy)
+        for partition in busy:
+            self._works[partition].is_aside = True
+
+    def _bring_back(self) -> None:
+        done = [partition for partition, work in self._works.items() if work.is_aside and not work.held]
+        if done:
+            self._client.resume(done)
+            for partition in done:
+                self._works[partition].is_aside = False
+
+    def _pause_all(self) -> None:
+        # Again each time: a rebalance may have brought partitions that are not paused yet.
+        assignment = self._client.assignment()
+        if assignment:
+            self._client.pause(assignment)
+            self._is_paused = True
+
+    def _resume_all(self) -> None:
+        if self._is_paused:
+            self._client.resume([partition for partition, work in self._works.items() if not work.is_aside])
+            self._is_paused = False
 
     def _hand_over(self, batch: Sequence[Record]) -> None:
         if not batch:
