@@ -519,6 +519,18 @@ def test_records_not_yet_written_are_not_deleted() -> None:
     assert log.apply_retention(NOW_MS, bytes) > 0
 
 
+def test_retention_leaves_it_to_the_owner_to_flush() -> None:
+    file_system = memory()
+    log = open_log(file_system, replace(SMALL, retention_bytes=1500))
+    fill(log, 30)
+    append(log)
+    log.apply_retention(NOW_MS, bytes)
+    assert (log.end_offset, log.flushed_offset) == (31, 30)
+    file_system.space_left = 10
+    with pytest.raises(StorageError):
+        log.flush()
+
+
 def test_leader_epochs_before_the_start_are_forgotten() -> None:
     log = open_log(memory(), SMALL)
     for epoch in range(5):

@@ -45,6 +45,18 @@ def test_a_discarded_file_is_closed_and_opened_anew() -> None:
     assert open_files.get("/d/a") is not file
 
 
+def test_all_files_below_a_directory_are_closed() -> None:
+    open_files = _open_files(5)
+    open_files.file_system.make_directories("/d/e/f")
+    kept = open_files.get("/d/ee", create=True)
+    gone = [open_files.get(path, create=True) for path in ("/d/e/a", "/d/e/f/b")]
+    open_files.discard_directory("/d/e")
+    assert kept.size == 0
+    for file in gone:
+        with pytest.raises(OSError, match="Bad file"):
+            file.read_at(0, 1)
+
+
 def test_closing_closes_all() -> None:
     open_files = _open_files(5)
     files = [open_files.get(f"/d/{name}", create=True) for name in range(5)]

@@ -391,7 +391,8 @@ class Log:
         keep_from = self._first_kept_segment(now_ms)
         if keep_from == 0:
             return 0
-        if self._end_of(keep_from - 1) > self._recovery.offset and state is not None:
+        # Not with something to flush: who appended it must hear of it if that fails.
+        if self._end_of(keep_from - 1) > self._recovery.offset and state is not None and not self._pending:
             self.checkpoint(state())
         if keep_from == len(self._segments):
             self._roll(now_ms)
