@@ -32,7 +32,11 @@ def new_producer(bootstrap: str, **settings: object) -> KafkaProducer:
 
 def new_consumer(bootstrap: str, *topics: str, **settings: object) -> KafkaConsumer:
     defaults: dict[str, object] = {"auto_offset_reset": "earliest", "enable_auto_commit": False, "heartbeat_interval_ms": 200}
-    return KafkaConsumer(*topics, bootstrap_servers=bootstrap, **{**defaults, **settings})
+    consumer = KafkaConsumer(*topics, bootstrap_servers=bootstrap, **{**defaults, **settings})
+    for topic in topics:
+        # A group that forms before its leader knows the topic's partitions gives none away, and this client may not notice for minutes.
+        assert consumer.partitions_for_topic(topic)
+    return consumer
 
 
 def next_records(consumer: KafkaConsumer, count: int) -> list[Any]:
