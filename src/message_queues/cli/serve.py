@@ -6,6 +6,7 @@ Exit codes: 0 stopped, 1 could not start or go on, 2 wrongly called. An expected
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -132,6 +133,7 @@ async def serve_until_signal(settings: ServerSettings) -> None:
     server = Server(settings)
     addresses = await server.start()
     warn_of_idle_configs(settings)
+    spare_the_collector()
     try:
         announce(settings, addresses)
         await asyncio.wait((stop_asked, server.failure), return_when=asyncio.FIRST_COMPLETED)
@@ -144,6 +146,13 @@ async def serve_until_signal(settings: ServerSettings) -> None:
             f"{server.failure.result()}; the server has stopped and nothing that it acknowledged is lost: "
             f"make room or mend the disk, then start it again"
         )
+
+
+def spare_the_collector() -> None:
+    """What is loaded stays for good: the garbage collector need not look at it again, nor come by at every few hundred requests."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def announce(settings: ServerSettings, addresses: Addresses) -> None:

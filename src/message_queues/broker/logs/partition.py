@@ -371,4 +371,4 @@ class Partition:
     def apply_retention(self, now_ms: int, producer_expiration_ms: int) -> int:
         """Drops what is too old or too much, and producers that have not been seen; returns the bytes given back."""
         self.producers.expire(now_ms, producer_expiration_ms)
-        return self.log.apply_retention(now_ms)
+        return self.log.apply_retention(now_ms, self.producers.encode)
