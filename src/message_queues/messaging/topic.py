@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from message_queues.clients.ports import Admin, ConfigValue, NewTopic, PartitionState
 from message_queues.errors import Conflict, InvalidArgument, TimedOut, TopicAlreadyExists, UnknownTopicOrPartition
 from message_queues.messaging.arguments import checked_partitions
-from message_queues.messaging.topic_configs import checked_topic_config, same_value
+from message_queues.messaging.topic_configs import checked_topic_config_changes, same_value
 
 SETTLE_S = 30.0
 """How long a change may take to be seen in the metadata."""
@@ -65,12 +65,7 @@ class Topic:
         """
         if config is None and partitions is None:
             raise InvalidArgument("alter() needs config= or partitions=")
-        given = dict(config or {})
-        resets: dict[str, str | None] = {name: None for name, value in given.items() if value is None}
-        checked_topic_config(dict.fromkeys(resets, "0"), allow_unknown=True)
-        changes = resets | checked_topic_config(
-            {name: value for name, value in given.items() if value is not None}, allow_unknown=allow_unknown_config
-        )
+        changes = checked_topic_config_changes(config or {}, allow_unknown=allow_unknown_config)
         total = None if partitions is None else checked_partitions(partitions)
         if changes:
             self._admin.alter_topic_config(self.name, changes)

@@ -120,16 +120,35 @@ def checked_topic_config(config: object, *, allow_unknown: bool = False) -> dict
     return {name: _checked_value(name, value, allow_unknown) for name, value in config.items()}
 
 
+def checked_topic_config_changes(config: Mapping[str, object], *, allow_unknown: bool = False) -> dict[str, str | None]:
+    """As `checked_topic_config`, where None takes a configuration back to its default."""
+    changes: dict[str, str | None] = {}
+    for name, value in config.items():
+        if value is None:
+            _rule(name, allow_unknown)
+            changes[name] = None
+        else:
+            changes[name] = _checked_value(name, value, allow_unknown)
+    return changes
+
+
 def _checked_value(name: object, value: object, allow_unknown: bool) -> str:
+    rule = _rule(name, allow_unknown)
+    if rule is not None:
+        return rule.normal(str(name), value)
+    if not isinstance(value, str | int | float | bool):
+        raise InvalidConfig(f"{name}={value!r} is {type(value).__name__}: it must be a str, a number, True or False")
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _rule(name: object, allow_unknown: bool) -> ConfigRule | None:
     if not isinstance(name, str):
         raise InvalidConfig(f"config: the name {name!r} is {type(name).__name__}: it must be a str")
     rule = TOPIC_CONFIGS.get(name)
-    if rule is not None:
-        return rule.normal(name, value)
-    if allow_unknown and isinstance(value, str | int | float | bool):
-        return str(value).lower() if isinstance(value, bool) else str(value)
-    hint = did_you_mean(name.replace("_", "."), TOPIC_CONFIGS) or "; allow_unknown_config=True leaves it to the broker"
-    raise InvalidConfig(f"config: {name} is not a topic configuration{hint}")
+    if rule is None and not allow_unknown:
+        hint = did_you_mean(name.replace("_", "."), TOPIC_CONFIGS) or "; allow_unknown_config=True leaves it to the broker"
+        raise InvalidConfig(f"config: {name} is not a topic configuration{hint}")
+    return rule
 
 
 def same_value(name: str, one: str | None, other: str | None) -> bool:

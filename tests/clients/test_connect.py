@@ -1,0 +1,26 @@
+import subprocess
+import sys
+
+WITHOUT_THE_CLIENT = """
+import sys
+sys.modules["confluent_kafka"] = None   # as if it were not installed
+from message_queues import MessageQueues
+from message_queues.errors import MissingDependency
+try:
+    MessageQueues().create_kafka_cluster("k", ["127.0.0.1:1"])
+except MissingDependency as error:
+    print(error)
+"""
+
+
+def test_without_the_client_package_the_error_names_the_extra() -> None:
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_THE_CLIENT], capture_output=True, text=True, check=True)
+    assert ran.stdout == "a Kafka cluster needs the package confluent-kafka: pip install 'message-queues[kafka]'\n"
+
+
+def test_importing_the_library_imports_no_client_and_no_server() -> None:
+    program = (
+        "import sys, message_queues.facade; print([name for name in ('confluent_kafka', 'asyncio', 'msgspec') if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"
