@@ -7,7 +7,7 @@ CONSTRAINTS := --constraint constraints.txt
 .PHONY: demo test test-real lint format bench clean
 
 demo: .venv/runs
-	@$(BIN)/python examples/orders/demo.py
+	@$(BIN)/python -m examples.orders.demo
 
 test: .venv/tests lint
 	$(BIN)/python -m pytest -m "not real" -n 2
@@ -26,7 +26,7 @@ format: .venv/tests
 	$(BIN)/ruff format .
 
 bench: .venv/tests
-	$(BIN)/python benchmarks/kafka.py
+	$(BIN)/python -m benchmarks.kafka
 	$(BIN)/python benchmarks/library.py
 
 clean:
