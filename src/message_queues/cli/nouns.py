@@ -9,7 +9,7 @@ from message_queues.cli.groups import groups
 from message_queues.cli.messages import consume, publish
 from message_queues.cli.topics import topics
 
-app = typer.Typer(name="mq", no_args_is_help=True, add_completion=False, help="Kafka, RabbitMQ and Amazon SQS from one command.")
+app = typer.Typer(name="mq", no_args_is_help=True, add_completion=False, help="A Kafka server, and Kafka clusters from a shell.")
 
 
 def show_version(wanted: bool) -> None:
