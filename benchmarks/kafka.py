@@ -275,6 +275,7 @@ def partitions_of(bench: Bench, name: str, peer: Peer) -> None:
     bench.answers.add(Question(section, "create, until all have a leader", "s"), name, time.perf_counter() - started)
     restarted(bench, name, peer, "empty")
     fill(peer, topics)
+    footprint(bench, name, peer, "all written to")
     restarted(bench, name, peer, "a record in each")
 
 
@@ -286,9 +287,14 @@ def restarted(bench: Bench, name: str, peer: Peer, state: str) -> None:
     seconds = peer.start()
     peer.wait_for(lambda view: view.partitions_led >= PARTITION_TOPICS * PARTITIONS_PER_TOPIC, topics=None)
     all_led = time.perf_counter() - started
-    time.sleep(SETTLE_S)
     bench.answers.add(Question(section, f"restart until Metadata is answered ({state})", "s", at_most(1)), name, seconds)
     bench.answers.add(Question(section, f"restart until all have a leader ({state})", "s"), name, all_led)
+    footprint(bench, name, peer, state)
+
+
+def footprint(bench: Bench, name: str, peer: Peer, state: str) -> None:
+    section = "10,000 partitions"
+    time.sleep(SETTLE_S)
     bench.answers.add(Question(section, f"resident memory ({state})", "MiB", at_most(150)), name, peer.resident_bytes() / MIB)
     bench.answers.add(Question(section, f"open files ({state})", "files", at_most(OPEN_FILES)), name, peer.open_files())
 
