@@ -207,6 +207,18 @@ class InvalidRecord(MessageQueuesError):
         self.record_errors = record_errors
 
 
+class NotOneBatch(InvalidRecord):
+    """What was sent for a partition is not exactly one record batch of version 2: refused before its log is asked. Kafka 87 INVALID_RECORD."""
+
+
+class NotABatch(CorruptMessage):
+    """Bytes that do not begin as a record batch does; the answer says how. Kafka 2 CORRUPT_MESSAGE."""
+
+
+class TransactionalIdAuthorizationFailed(MessageQueuesError):
+    """Kafka 53 TRANSACTIONAL_ID_AUTHORIZATION_FAILED."""
+
+
 class RecordListTooLarge(MessageQueuesError):
     """Kafka 18 RECORD_LIST_TOO_LARGE."""
 
@@ -327,12 +339,16 @@ class MalformedMessage(ProtocolError):
 
 
 class FrameTooLarge(ProtocolError):
-    """A frame announces a size that is negative or beyond the limit. Kafka closes the connection."""
+    """A frame announces a size that is negative or beyond the limit. Kafka closes the connection.
 
-    def __init__(self, size: int, limit: int) -> None:
+    `frames` are the whole ones that came in the same bytes before it.
+    """
+
+    def __init__(self, size: int, limit: int, frames: tuple[bytes, ...] = ()) -> None:
         super().__init__(f"a frame of {size} bytes is announced; 0 to {limit} are accepted")
         self.size = size
         self.limit = limit
+        self.frames = frames
 
 
 class UnsupportedVersion(MessageQueuesError):

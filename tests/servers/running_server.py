@@ -1,8 +1,10 @@
 """A server in the event loop of the test, and clients that speak to it over sockets."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -76,6 +78,11 @@ class Client:
                 return await self.reader.read()
             except ConnectionError:
                 return b""
+
+
+def resident_bytes() -> int:
+    """Of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 async def eventually(condition: Callable[[], object]) -> None:

@@ -43,7 +43,7 @@ class Server:
         """From `start` on; done when the server cannot go on; whoever runs it stops it and tells."""
         self._own_directory: str | None = None
         self._background = ThreadPoolExecutor(max_workers=2, thread_name_prefix="storage")
-        self._nodes: list[KafkaNode] = []
+        self.nodes: list[KafkaNode] = []
         self._listeners: list[asyncio.Server] = []
         self._drivers: list[TimerDriver] = []
         self._clock_control: ClockControl | None = None
@@ -65,7 +65,7 @@ class Server:
         """Closes listeners and connections, then the broker: what was acknowledged is on disk, and a temporary directory is gone."""
         for listener in self._listeners:
             listener.close()
-        for node in self._nodes:
+        for node in self.nodes:
             for connection in tuple(node.connections):
                 connection.close()
         for driver in self._drivers:
@@ -80,7 +80,7 @@ class Server:
         if self._own_directory is not None:
             shutil.rmtree(self._own_directory, ignore_errors=True)
         self._listeners.clear()
-        self._nodes.clear()
+        self.nodes.clear()
 
     def _open_broker(self) -> None:
         settings = self.settings
@@ -113,7 +113,7 @@ class Server:
         for node_id, port in zip(settings.all_node_ids, settings.all_kafka_ports, strict=True):
             node = KafkaNode(self.broker, node_id, limits)
             node.ports = ports
-            self._nodes.append(node)
+            self.nodes.append(node)
             listener = await self._bind(node, port)
             self._listeners.append(listener)
             ports[node_id] = listener.sockets[0].getsockname()[1]

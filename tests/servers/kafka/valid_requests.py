@@ -129,7 +129,7 @@ def list_offsets(known: Known, version: int) -> Message:
 
 
 def metadata(known: Known, version: int) -> Message:
-    request = MetadataRequest(topics=[MetadataRequestTopic(name=TOPIC), MetadataRequestTopic(name=GROWING)])
+    request = MetadataRequest(topics=[MetadataRequestTopic(name=TOPIC)])
     if version >= 4:
         request.allow_auto_topic_creation = False
     if version >= 12:

@@ -44,7 +44,7 @@ class FrameSplitter:
         while end - position >= SIZE_BYTES:
             (size,) = _unpack_size(data, position)
             if not 0 <= size <= self._max_frame_bytes:
-                raise FrameTooLarge(size, self._max_frame_bytes)
+                raise FrameTooLarge(size, self._max_frame_bytes, tuple(frames))
             position += SIZE_BYTES
             following = position + size
             if following > end:

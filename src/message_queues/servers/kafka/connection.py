@@ -15,7 +15,7 @@ from inspect import isawaitable
 from typing import cast
 
 from message_queues.broker.broker import Broker
-from message_queues.errors import MessageQueuesError
+from message_queues.errors import FrameTooLarge, MessageQueuesError
 from message_queues.protocols.kafka.api_keys import APIS, Api, ApiKey
 from message_queues.protocols.kafka.codec import decode
 from message_queues.protocols.kafka.frame import FrameSplitter, response_frame
@@ -81,7 +81,11 @@ class KafkaConnection(asyncio.Protocol):
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_writable = True
         self._is_reading = True
+        self._is_working = False
         self._is_closed = False
+        self._complaint: tuple[str, RequestHeader | None] | None = None
+        """Why the connection will be closed, once what came before is answered."""
+        self._refused: FrameTooLarge | None = None
         self._client_host = ""
         self._client_id: str | None = None
         self.endpoints: tuple[Endpoint, ...] = ()
@@ -116,24 +120,33 @@ class KafkaConnection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_writable = True
+        self._send()
         self._work()
 
     def data_received(self, data: bytes) -> None:
+        if self._complaint is not None or self._refused is not None:
+            return
         try:
             self._backlog.extend(self._splitter.receive_data(data))
-        except MessageQueuesError as error:
-            self._give_up(str(error), None)
-            return
+        except FrameTooLarge as error:
+            # An empty frame stands for it, in its place after those that came before.
+            self._refused = error
+            self._backlog.extend((*error.frames, b""))
         self._work()
 
     def close(self) -> None:
+        """Nothing more is answered; what was, still goes out."""
+        self._is_closed = True
+        self._backlog.clear()
         self._transport.close()
 
     def _work(self) -> None:
         backlog = self._backlog
         limit = self.node.limits.max_in_flight
+        self._is_working = True
         while backlog and self._is_writable and len(self._replies) < limit:
             self._handle(backlog.popleft())
+        self._is_working = False
         if self._is_closed:
             return
         if backlog:
@@ -145,7 +158,13 @@ class KafkaConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _give_up(self, reason: str, header: RequestHeader | None) -> None:
-        """The peer's mistake: one line in the log, and the connection is closed."""
+        """The peer's mistake: what came before is answered, then the connection is closed, with one line in the log."""
+        if self._is_closed:
+            return
+        self._backlog.clear()
+        if self._replies:
+            self._complaint = self._complaint or (reason, header)
+            return
         api = APIS.get(header.api_key) if header is not None else None
         logger.warning(
             "connection closed",
@@ -157,9 +176,7 @@ class KafkaConnection(asyncio.Protocol):
                 "version": header.api_version if header is not None else None,
             },
         )
-        self._is_closed = True
-        self._backlog.clear()
-        self._transport.close()
+        self.close()
 
     # Requests
 
@@ -182,10 +199,14 @@ class KafkaConnection(asyncio.Protocol):
             else:
                 self._dispatch(api, header, frame)
         except MessageQueuesError as error:
-            self._give_up(str(error), header)
+            self._give_up(str(error if frame else self._refused or error), header)
         except Exception:
-            logger.exception("request failed", extra={"client": self._client_host, "client_id": self._client_id, "request": header})
-            self._give_up("the server has failed to answer this request", header)
+            self._fail(header)
+
+    def _fail(self, header: RequestHeader | None) -> None:
+        """Our mistake, to be looked into: the connection is closed at once."""
+        logger.exception("request failed", extra={"client": self._client_host, "client_id": self._client_id, "request": header})
+        self.close()
 
     def _unsupported_version(self, api: Api, header: RequestHeader) -> None:
         if api.key != API_VERSIONS:
@@ -197,26 +218,28 @@ class KafkaConnection(asyncio.Protocol):
     def _dispatch(self, api: Api, header: RequestHeader, frame: bytes) -> None:
         request = decode(api.request, header.api_version, frame, header.body_position)
         context = RequestContext(self.broker, self.node.node_id, header.api_version, header.client_id, self._client_host, self.endpoints)
-        reply = self.begin_reply()
         answer = HANDLERS[api.key](context, request)
         if isawaitable(answer):
-            task = asyncio.ensure_future(self._answer_later(reply, header, answer))
+            task = asyncio.ensure_future(self._answer_later(self.begin_reply(), header, answer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
             assert isinstance(answer, Message)
-            self.finish(reply, (response_frame(header.api_key, header.api_version, header.correlation_id, answer),))
+            response = response_frame(header.api_key, header.api_version, header.correlation_id, answer)
+            self.finish(self.begin_reply(), (response,))
 
     async def _answer_later(self, reply: Reply, header: RequestHeader, answer: Awaitable[Message]) -> None:
         try:
-            response = await answer
+            response = response_frame(header.api_key, header.api_version, header.correlation_id, await answer)
         except MessageQueuesError as error:
+            # This reply will not come, nor those of requests after it.
+            while self._replies.pop() is not reply:
+                pass
             self._give_up(str(error), header)
         except Exception:
-            logger.exception("request failed", extra={"client": self._client_host, "client_id": self._client_id, "request": header})
-            self._give_up("the server has failed to answer this request", header)
+            self._fail(header)
         else:
-            self.finish(reply, (response_frame(header.api_key, header.api_version, header.correlation_id, response),))
+            self.finish(reply, (response,))
 
     # Replies
 
@@ -228,16 +251,21 @@ class KafkaConnection(asyncio.Protocol):
     def finish(self, reply: Reply, pieces: Iterable[bytes]) -> None:
         """The reply is known; it leaves once all before it have left."""
         reply.pieces = pieces
+        if not self._is_closed and self._replies[0] is reply:
+            self._send()
+            if self._backlog and not self._is_working:
+                self._work()
+
+    def _send(self) -> None:
+        """Those replies whose turn it is, as long as the client takes them."""
         replies = self._replies
-        if replies[0] is not reply or self._is_closed:
-            return
         write = self._transport.write
-        while replies and (pieces := replies[0].pieces) is not None:  # type: ignore[assignment]
+        while replies and self._is_writable and (pieces := replies[0].pieces) is not None:
             replies.popleft()
             for piece in pieces:
                 write(piece)
-        if self._backlog and self._is_writable:
-            self._work()
+        if self._complaint is not None and not replies:
+            self._give_up(*self._complaint)
 
     def refuse(self, reason: str, header: RequestHeader) -> None:
         """For a request that takes no reply (acks=0), closing is the only way to say that it has failed."""

@@ -7,10 +7,10 @@ Without transactions the last stable offset is the high watermark.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from message_queues.broker.logs.partition import Partition
-from message_queues.broker.topics import Topics
 from message_queues.broker.waiters import Waiter
 from message_queues.errors import (
     FencedLeaderEpoch,
@@ -58,39 +58,40 @@ class FetchInProgress:
         try:
             self.session, self.answers_in_full = self.connection.node.fetch_sessions.resolve(request, self.header.api_version)
         except FetchSessionError as error:
-            self._finish(error.code, 0, [])
+            self.connection.finish(self.reply, self._encoded(error.code, 0, []))
             return
         self.asked = tuple(request.partitions if self.session is None else self.session.partitions.values())
         answers, size, is_urgent = self._read()
         if size >= request.min_bytes or is_urgent or request.max_wait_ms <= 0 or not self.asked:
-            self._answer(answers)
+            self.connection.finish(self.reply, self._answer(answers))
         else:
             self._wait(request.min_bytes - size)
 
     def _wait(self, missing_bytes: int) -> None:
         broker = self.connection.broker
-        places = [partition.waiters for asked in self.asked if (partition := self._find(broker.topics, asked)) is not None]
+        places = [partition.waiters for asked in self.asked if (partition := self._find(asked)) is not None]
         parked = self.connection.parked
 
         def done() -> None:
             parked.discard(waiter.cancel)
-            self._answer(self._read()[0])
+            self.connection.finish(self.reply, self._late_answer())
 
         waiter = Waiter(places, missing_bytes, broker.patience, self.request.max_wait_ms, done)
         parked.add(waiter.cancel)
 
-    def _answer(self, answers: list[PartitionAnswer]) -> None:
+    def _late_answer(self) -> Iterator[bytes]:
+        """Read only when its turn to leave has come: else all that a client asks for and does not take would pile up."""
+        yield from self._answer(self._read()[0])
+
+    def _answer(self, answers: list[PartitionAnswer]) -> list[bytes]:
         session = self.session
         if session is None:
-            self._finish(0, 0, answers)
-        else:
-            self._finish(0, session.session_id, session.news(answers, full=self.answers_in_full))
+            return self._encoded(0, 0, answers)
+        return self._encoded(0, session.session_id, session.news(answers, full=self.answers_in_full))
 
-    def _finish(self, error: int, session_id: int, answers: list[PartitionAnswer]) -> None:
+    def _encoded(self, error: int, session_id: int, answers: list[PartitionAnswer]) -> list[bytes]:
         header = self.header
-        self.connection.finish(
-            self.reply, encode(header.api_version, header.correlation_id, error, session_id, self.request.isolation_level, answers)
-        )
+        return encode(header.api_version, header.correlation_id, error, session_id, self.request.isolation_level, answers)
 
     # Reading
 
@@ -100,17 +101,23 @@ class FetchInProgress:
         size = 0
         is_urgent = False
         budget = self.request.max_bytes
+        node_id = self.connection.node.node_id
         for asked in self.asked:
-            answer = self._read_one(asked, max(0, budget - size), at_least_one=not size)
+            partition = self._find(asked)
+            if partition is not None and partition.has_nothing_after(asked.fetch_offset, asked.current_leader_epoch, node_id):
+                # What most partitions of most requests come to.
+                answers.append(PartitionAnswer(asked.topic, asked.index, 0, asked.fetch_offset, partition.log.start_offset, b""))
+                continue
+            answer = self._read_one(asked, partition, max(0, budget - size), at_least_one=not size)
             answers.append(answer)
             size += len(answer.records)
             is_urgent = is_urgent or answer.error != 0
         return answers, size, is_urgent
 
-    def _read_one(self, asked: PartitionFetch, budget: int, *, at_least_one: bool) -> PartitionAnswer:
-        partition: Partition | None = None
+    def _read_one(self, asked: PartitionFetch, partition: Partition | None, budget: int, *, at_least_one: bool) -> PartitionAnswer:
         try:
-            partition = self._found(asked)
+            if partition is None:
+                raise self._unknown(asked)
             self._check_leadership(partition, asked)
             records = partition.read(asked.fetch_offset, min(asked.max_bytes, budget), at_least_one=at_least_one)
         except MessageQueuesError as error:
@@ -120,7 +127,8 @@ class FetchInProgress:
             return answer
         return PartitionAnswer(asked.topic, asked.index, 0, partition.high_watermark, partition.log.start_offset, records)
 
-    def _find(self, topics: Topics, asked: PartitionFetch) -> Partition | None:
+    def _find(self, asked: PartitionFetch) -> Partition | None:
+        topics = self.connection.broker.topics
         if self.header.api_version >= FIRST_WITH_TOPIC_IDS:
             topic = topics.by_id.get(asked.topic)
         else:
@@ -129,14 +137,10 @@ class FetchInProgress:
             return None
         return topic.partitions[asked.index]
 
-    def _found(self, asked: PartitionFetch) -> Partition:
-        topics = self.connection.broker.topics
-        partition = self._find(topics, asked)
-        if partition is not None:
-            return partition
-        if self.header.api_version >= FIRST_WITH_TOPIC_IDS and asked.topic not in topics.by_id:
-            raise UnknownTopicId("This server does not host this topic ID.")
-        raise UnknownTopicOrPartition("This server does not host this topic-partition.")
+    def _unknown(self, asked: PartitionFetch) -> MessageQueuesError:
+        if self.header.api_version >= FIRST_WITH_TOPIC_IDS and asked.topic not in self.connection.broker.topics.by_id:
+            return UnknownTopicId("This server does not host this topic ID.")
+        return UnknownTopicOrPartition("This server does not host this topic-partition.")
 
     def _check_leadership(self, partition: Partition, asked: PartitionFetch) -> None:
         replicas = partition.replicas
