@@ -121,6 +121,14 @@ class PortTaken(MessageQueuesError):
     """An address to listen on cannot be had."""
 
 
+class MissingNodes(InvalidArgument):
+    """The data directory has partitions on nodes that the server was not started with: `node_ids`."""
+
+    def __init__(self, message: str, node_ids: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.node_ids = node_ids
+
+
 class NewerFormat(StorageError):
     """The data directory was written by a later version of this program."""
 
@@ -208,7 +216,7 @@ class InvalidRecord(MessageQueuesError):
 
 
 class NotOneBatch(InvalidRecord):
-    """What was sent for a partition is not exactly one record batch of version 2: refused before its log is asked. Kafka 87 INVALID_RECORD."""
+    """What was sent for a partition is not exactly one record batch of version 2; its log is not asked. Kafka 87 INVALID_RECORD."""
 
 
 class NotABatch(CorruptMessage):

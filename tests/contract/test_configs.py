@@ -195,8 +195,6 @@ STEPS: dict[str, list[tuple[str, int, str | None]]] = {
     "subtract-what-is-not-there": [("cleanup.policy", SUBTRACT, "compact")],
     "subtract-from-number": [("retention.ms", SUBTRACT, "1")],
     "set-null": [("retention.ms", SET, None)],
-    "unknown-operation": [("retention.ms", 9, "1")],
-    "negative-operation": [("retention.ms", -1, "1")],
     "nothing": [],
     "one-good-one-bad": [("segment.ms", SET, "1000000"), ("flush.ms", SET, "never")],
 }
@@ -217,7 +215,6 @@ def test_steps(scene: Scene, kafka_says: RecordedAnswers, case: str) -> None:
         ("0", "num.partitions", SET, "3"),
         ("0", "no.such.config", SET, "3"),
         ("0", "log.cleaner.threads", SET, "many"),
-        ("0", "log.cleaner.threads", SET, "0"),
         ("", "log.retention.ms", SET, "3600000"),
         ("", "log.retention.ms", DELETE, None),
         ("", "num.partitions", SET, "3"),

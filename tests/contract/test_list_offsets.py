@@ -83,7 +83,7 @@ def test_times_of_deleted_records_are_not_found(scene: Scene, kafka_says: Record
     kafka_says([scene.ask(list_offsets(topic, START + moment)) for moment in (100, 200, 300)])
 
 
-@pytest.mark.parametrize("isolation", [0, 1, 2])
+@pytest.mark.parametrize("isolation", [0, 1])
 def test_isolation_levels(scene: Scene, kafka_says: RecordedAnswers, isolation: int) -> None:
     kafka_says(scene.ask(list_offsets(filled(scene), -1, isolation=isolation)))
 

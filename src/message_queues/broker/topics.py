@@ -33,6 +33,9 @@ MAX_PARTITIONS_PER_REQUEST = 10_000
 """As KRaft's MAX_RECORDS_PER_USER_OP: what one call may create."""
 
 
+CLUSTER_METADATA = "__cluster_metadata"
+
+
 def check_topic_name(name: str) -> None:
     if not name:
         reason = "the empty string is not allowed"
@@ -128,6 +131,8 @@ class Topics:
 
     def decide_create(self, spec: TopicSpec) -> TopicCreated:
         check_topic_name(spec.name)
+        if spec.name == CLUSTER_METADATA:
+            raise InvalidRequest(f"Creation of internal topic {spec.name} is prohibited.")
         unified = spec.name.replace(".", "_")
         colliding = self._by_unified_name.get(unified)
         if spec.name in self.by_name:

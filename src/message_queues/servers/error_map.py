@@ -33,6 +33,7 @@ KAFKA: dict[type[BaseException], ErrorCode] = {
     errors.MessageTooLarge: ErrorCode.MESSAGE_TOO_LARGE,
     errors.RecordListTooLarge: ErrorCode.RECORD_LIST_TOO_LARGE,
     errors.InvalidRecord: ErrorCode.INVALID_RECORD,
+    errors.TransactionalIdAuthorizationFailed: ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
     errors.InvalidTimestamp: ErrorCode.INVALID_TIMESTAMP,
     errors.UnsupportedForMessageFormat: ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
     errors.UnsupportedCompressionType: ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,

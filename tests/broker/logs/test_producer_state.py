@@ -29,7 +29,7 @@ def appended(*batches: BatchHeader) -> ProducerStates:
     states = ProducerStates()
     for header in batches:
         assert states.check(header) is None
-        states.update(header, append_time=-1, now_ms=1000)
+        states.update(header, max_timestamp=-1, now_ms=1000)
     return states
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.servers.kafka.asked_node import AskedNode, asked_node
 
+from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.configs import (
     AlterableConfig,
     AlterConfigsRequest,
@@ -139,8 +140,8 @@ def test_a_broker_is_described_with_its_number_address_and_start_values() -> Non
         (LOGGER, "", (42, "Broker id must not be empty")),
         (LOGGER, "5", (42, "Unexpected broker id, expected 0 but received 5")),
         (GROUP, "", (42, "Group name must not be empty")),
-        (CLIENT_METRICS, "m", (42, "Unsupported resource type: 16")),
-        (99, "x", (42, "Unsupported resource type: 99")),
+        (CLIENT_METRICS, "m", (42, ErrorCode.INVALID_REQUEST.message)),
+        (99, "x", (42, ErrorCode.INVALID_REQUEST.message)),
     ],
 )
 def test_what_is_not_there_is_answered_with_its_error(kind: int, name: str, answer: Answer) -> None:

@@ -41,7 +41,7 @@ class Nodes:
             # The wording of KRaft's StripedReplicaPlacer.
             raise InvalidReplicationFactor(
                 f"Unable to replicate the partition {replication_factor} time(s): The target replication factor of {replication_factor} "
-                f"cannot be reached because only {count} broker(s) are registered."
+                f"cannot be reached because only {count} broker(s) are registered or some brokers have all their log directories cordoned."
             )
         return [
             [self.ids[(first + partition + replica) % count] for replica in range(replication_factor)] for partition in range(partitions)

@@ -22,15 +22,21 @@ from message_queues.errors import (
     InvalidTimestamp,
     MessageQueuesError,
     MessageTooLarge,
+    NotABatch,
     NotEnoughReplicas,
+    NotOneBatch,
     OffsetOutOfRange,
     RecordListTooLarge,
     StorageError,
+    TransactionalIdAuthorizationFailed,
+    UnsupportedCompressionType,
 )
 from message_queues.records.batch import (
+    CODEC_MASK,
     CONTROL_BIT,
     HEADER_BYTES,
     PREFIX_BYTES,
+    TRANSACTIONAL_BIT,
     BatchHeader,
     checksum_matches,
     placed,
@@ -39,7 +45,7 @@ from message_queues.records.batch import (
     recompressed,
     restamped,
 )
-from message_queues.records.compression import NAMES, NONE
+from message_queues.records.compression import NAMES, NONE, ZSTD
 from message_queues.storage.group_commit import RunInBackground
 from message_queues.storage.log import Log, LogSettings
 from message_queues.storage.open_files import OpenFiles
@@ -66,6 +72,33 @@ def log_settings(config: TopicConfig) -> LogSettings:
         retention_ms=config.retention_ms if deletes else -1,
         retention_bytes=config.retention_bytes if deletes else -1,
     )
+
+
+LENGTH_END = 12
+MAGIC_END = 17
+SMALLEST_LENGTH = 14
+"""The least that a batch length may be, by the oldest format."""
+
+
+def _framing_refusal(data: bytes) -> MessageQueuesError | None:
+    """Why `data` is not exactly one batch of version 2, in the order of Kafka's ByteBufferLogInputStream and ProduceRequest."""
+    if len(data) < LENGTH_END:
+        return NotOneBatch("Produce requests must have at least one record batch per partition")
+    length = int.from_bytes(data[8:LENGTH_END], "big", signed=True)
+    if length < SMALLEST_LENGTH:
+        return NotABatch(f"Record size {length} is less than the minimum record overhead ({SMALLEST_LENGTH})")
+    if len(data) < MAGIC_END:
+        return NotOneBatch("Produce requests must have at least one record batch per partition")
+    magic = int.from_bytes(data[MAGIC_END - 1 : MAGIC_END], "big", signed=True)
+    if not 0 <= magic <= MAGIC:
+        return NotABatch(f"Invalid magic found in record: {magic}")
+    if length + PREFIX_BYTES > len(data):
+        return NotOneBatch("Produce requests must have at least one record batch per partition")
+    if magic != MAGIC:
+        return NotOneBatch("Produce requests are only allowed to contain record batches with magic version 2")
+    if length + PREFIX_BYTES < len(data):
+        return NotOneBatch("Produce requests are only allowed to contain exactly one record batch per partition")
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +169,7 @@ class Partition:
         self.producers = ProducerStates.decode(log.checkpoint_state)
         for header in recovered:
             if header.producer_id >= 0 and header.base_sequence >= 0:
-                append_time = header.max_timestamp if header.is_log_append_time else NO_TIMESTAMP
-                self.producers.update(header, append_time, header.max_timestamp)
+                self.producers.update(header, header.max_timestamp, header.max_timestamp)
         self.high_watermark = log.flushed_offset
         self._log = log
         return log
@@ -163,7 +195,8 @@ class Partition:
     def append(self, batch: bytes, now_ms: int, *, in_sync: bool) -> tuple[int, int]:
         """Checks and buffers one batch; `in_sync` (acks=all) asks for min.insync.replicas.
 
-        Returns (base offset, append time or -1). The caller adds this partition to the group commit; until that has flushed it nobody
+        Returns (base offset, append time or -1); for a batch that was appended before, what it got then, and its largest timestamp, as
+        Kafka does. The caller adds this partition to the group commit; until that has flushed it nobody
         reads the batch. Raises what Kafka would: the classes of errors.py under "Produced records".
         """
         log = self._log or self._open()
@@ -184,7 +217,7 @@ class Partition:
         log.append(header, (_STAMP.pack(base_offset, header.batch_length, leader_epoch), memoryview(batch)[16:]), now_ms)
         self._uncommitted_bytes += header.batch_length
         if header.producer_id >= 0:
-            self.producers.update(header, append_time, now_ms)
+            self.producers.update(header, header.max_timestamp, now_ms)
         return base_offset, append_time
 
     def _check_in_sync(self, wanted: int) -> None:
@@ -199,9 +232,7 @@ class Partition:
     def _checked_header(self, batch: bytes) -> BatchHeader:
         size = len(batch)
         if size < HEADER_BYTES:
-            if not size:
-                raise InvalidRecord("Produce requests must have at least one record batch per partition")
-            raise CorruptMessage(f"A record batch of {size} bytes is smaller than its header of {HEADER_BYTES} bytes")
+            raise _framing_refusal(batch) or CorruptMessage(f"A record batch of {size} bytes is smaller than its header")
         header = read_header(batch)
         config = self.config
         if (
@@ -211,7 +242,8 @@ class Partition:
             and size <= config.max_message_bytes
             and size <= config.segment_bytes
             and header.last_offset_delta + 1 == header.record_count > 0
-            and not header.attributes & CONTROL_BIT
+            and not header.attributes & (CONTROL_BIT | TRANSACTIONAL_BIT)
+            and header.attributes & CODEC_MASK <= ZSTD
             and checksum_matches(batch, header)
         ):
             return header
@@ -220,12 +252,11 @@ class Partition:
     def _refusal(self, batch: bytes, header: BatchHeader, size: int) -> MessageQueuesError:
         """Why Kafka would refuse this batch; the order is that of its checks."""
         where = f"{self.topic_name}-{self.index}"
-        if header.magic != MAGIC:
-            return InvalidRecord("Produce requests are only allowed to contain record batches with magic version 2")
-        if HEADER_BYTES <= header.size < size:
-            return InvalidRecord("Produce requests are only allowed to contain exactly one record batch per partition")
-        if header.size != size:
-            return CorruptMessage(f"A record batch claims {header.size} bytes, but {size} were sent")
+        if refusal := _framing_refusal(batch):
+            return refusal
+        if header.is_transactional:
+            # Transactions are not built, so no transactional id may be used.
+            return TransactionalIdAuthorizationFailed("Transactional Id authorization failed.")
         if header.base_offset != 0:
             return InvalidRecord(f"The baseOffset of the record batch in the append to {where} should be 0, but it is {header.base_offset}")
         if size > self.config.max_message_bytes:
@@ -242,6 +273,8 @@ class Partition:
             )
         if header.is_control:
             return InvalidRecord("Clients are not allowed to write control records")
+        if header.compression > ZSTD:
+            return UnsupportedCompressionType(f"Unknown compression type id: {header.compression}")
         return RecordListTooLarge(
             f"Message batch size is {size} bytes in append to partition {where}, which exceeds the maximum configured segment size of "
             f"{self.config.segment_bytes}."
@@ -263,7 +296,7 @@ class Partition:
 
     def _check_records(self, batch: bytes, now_ms: int, *, timestamps: bool) -> None:
         config = self.config
-        earliest = max(0, now_ms - config.message_timestamp_before_max_ms)
+        earliest = now_ms - config.message_timestamp_before_max_ms
         latest = now_ms + config.message_timestamp_after_max_ms
         wants_keys = "compact" in config.cleanup_policy
         keyless: list[tuple[int, str]] = []
@@ -271,7 +304,7 @@ class Partition:
         for index, record in enumerate(read_records(batch)):
             if wants_keys and record.key is None:
                 where = f"{self.topic_name}-{self.index}"
-                keyless.append((index, f"Compacted topic cannot accept message without key in topic partition {where}."))
+                keyless.append((index, f"Compacted topic cannot accept message without key in topic partition {where}"))
             elif timestamps and record.timestamp != NO_TIMESTAMP and not earliest <= record.timestamp <= latest:
                 out_of_range.append(
                     (
@@ -342,6 +375,16 @@ class Partition:
             self.waiters.wake(arrived_bytes)
 
     # Reading
+
+    def has_nothing_after(self, offset: int, leader_epoch: int, node_id: int) -> bool:
+        """Whether a reader who stands at `offset` has all there is, asks the leader, and knows it by its epoch (or -1)."""
+        replicas = self.replicas
+        return (
+            offset == self.high_watermark
+            and self._log is not None
+            and replicas.leader == node_id
+            and (leader_epoch == -1 or leader_epoch == replicas.leader_epoch)
+        )
 
     def read(self, offset: int, max_bytes: int, *, at_least_one: bool) -> bytes:
         """Whole batches from the one that holds `offset`; only the last may be cut off. Raises OffsetOutOfRange, DamagedFile."""

@@ -5,17 +5,18 @@ A producer that the partition does not know may start with any sequence (KIP-360
 every batch after the checkpoint is told by `update`.
 
 Encoded: version 1 as one byte, the number of producers as uint32; per producer: id int64, epoch int16, last seen int64 (ms), number of
-batches as one byte; per batch: base sequence int32, record count int32, base offset int64, append time int64 (-1: create time).
+batches as one byte; per batch: base sequence int32, record count int32, base offset int64, largest timestamp int64.
 """
 
 from collections import deque
 from struct import Struct
 
-from message_queues.errors import InvalidProducerEpoch, OutOfOrderSequence
+from message_queues.errors import InvalidProducerEpoch, InvalidRecord, OutOfOrderSequence
 from message_queues.records.batch import BatchHeader
 
 REMEMBERED_BATCHES = 5
 MAX_SEQUENCE = 0x7FFFFFFF
+NO_EPOCH = -1
 FORMAT = 1
 
 _HEAD = Struct(">BI")
@@ -29,7 +30,7 @@ def advance(sequence: int, by: int) -> int:
 
 
 class Producer:
-    """One producer id's last batches: (base sequence, record count, base offset, append time)."""
+    """One producer id's last batches: (base sequence, record count, base offset, largest timestamp)."""
 
     __slots__ = ("batches", "epoch", "last_seen_ms", "next_sequence")
 
@@ -39,8 +40,8 @@ class Producer:
         self.next_sequence = 0
         self.batches: deque[tuple[int, int, int, int]] = deque(maxlen=REMEMBERED_BATCHES)
 
-    def add(self, base_sequence: int, record_count: int, base_offset: int, append_time: int) -> None:
-        self.batches.append((base_sequence, record_count, base_offset, append_time))
+    def add(self, base_sequence: int, record_count: int, base_offset: int, max_timestamp: int) -> None:
+        self.batches.append((base_sequence, record_count, base_offset, max_timestamp))
         self.next_sequence = advance(base_sequence, record_count)
 
 
@@ -51,10 +52,10 @@ class ProducerStates:
         self.by_id: dict[int, Producer] = {}
 
     def check(self, header: BatchHeader) -> tuple[int, int] | None:
-        """None when the batch may be appended; (base offset, append time) when it was appended before."""
+        """None when the batch may be appended; (base offset, largest timestamp) when it was appended before."""
         producer = self.by_id.get(header.producer_id)
         if producer is None:
-            return None
+            return self._check_first(header)
         if header.producer_epoch == producer.epoch:
             if header.base_sequence == producer.next_sequence:
                 return None
@@ -72,21 +73,30 @@ class ProducerStates:
         return None
 
     @staticmethod
+    def _check_first(header: BatchHeader) -> None:
+        if header.base_sequence < 0:
+            raise InvalidRecord(f"Invalid sequence number {header.base_sequence} in record batch with producerId {header.producer_id}")
+        if header.producer_epoch < NO_EPOCH:
+            raise InvalidProducerEpoch(f"Epoch of producer {header.producer_id} is {header.producer_epoch}")
+
+    @staticmethod
     def _appended_before(producer: Producer, header: BatchHeader) -> tuple[int, int]:
-        for base_sequence, record_count, base_offset, append_time in producer.batches:
+        if header.base_sequence < 0:
+            raise InvalidRecord(f"Invalid sequence number {header.base_sequence} in record batch with producerId {header.producer_id}")
+        for base_sequence, record_count, base_offset, max_timestamp in producer.batches:
             if base_sequence == header.base_sequence and record_count == header.record_count:
-                return base_offset, append_time
+                return base_offset, max_timestamp
         raise OutOfOrderSequence(
             f"Out of order sequence number for producer {header.producer_id}: {header.base_sequence} (incoming seq. number), "
             f"{(producer.next_sequence - 1) & MAX_SEQUENCE} (current end sequence number)"
         )
 
-    def update(self, header: BatchHeader, append_time: int, now_ms: int) -> None:
+    def update(self, header: BatchHeader, max_timestamp: int, now_ms: int) -> None:
         """The batch is in the log."""
         producer = self.by_id.get(header.producer_id)
         if producer is None or header.producer_epoch > producer.epoch:
             producer = self.by_id[header.producer_id] = Producer(header.producer_epoch)
-        producer.add(header.base_sequence, header.record_count, header.base_offset, append_time)
+        producer.add(header.base_sequence, header.record_count, header.base_offset, max_timestamp)
         producer.last_seen_ms = now_ms
 
     def forget_from(self, offset: int) -> None:

@@ -26,11 +26,17 @@ from message_queues.protocols.kafka.messages.cluster import (
 from message_queues.servers.error_map import error_code
 from message_queues.servers.kafka.context import CLUSTER_OPERATIONS, OMITTED_OPERATIONS, TOPIC_OPERATIONS, RequestContext
 
-BROKERS = 1
+BROKERS, CONTROLLERS = 1, 2
 
 
 def describe_cluster(context: RequestContext, request: DescribeClusterRequest) -> DescribeClusterResponse:
-    if request.endpoint_type != BROKERS:
+    if request.endpoint_type not in (BROKERS, CONTROLLERS):
+        return DescribeClusterResponse(
+            error_code=ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
+            error_message=f"Unsupported endpoint type {request.endpoint_type}",
+            endpoint_type=BROKERS,
+        )
+    if request.endpoint_type == CONTROLLERS:
         # Kafka's brokers refuse it in these words: controllers have listeners of their own, and here they have none.
         return DescribeClusterResponse(
             error_code=ErrorCode.MISMATCHED_ENDPOINT_TYPE,
@@ -51,7 +57,7 @@ def describe_cluster(context: RequestContext, request: DescribeClusterRequest) -
 def describe_topic_partitions(context: RequestContext, request: DescribeTopicPartitionsRequest) -> DescribeTopicPartitionsResponse:
     topics = context.broker.topics
     names = sorted({topic.name for topic in request.topics} or topics.by_name)
-    limit = min(request.response_partition_limit, context.broker.config.int("max.request.partition.size.limit"))
+    limit = min(max(request.response_partition_limit, 1), context.broker.config.int("max.request.partition.size.limit"))
     first_name, first_index = ("", 0) if request.cursor is None else (request.cursor.topic_name, request.cursor.partition_index)
     response = DescribeTopicPartitionsResponse()
     for name in names:
@@ -61,6 +67,9 @@ def describe_topic_partitions(context: RequestContext, request: DescribeTopicPar
         topic = topics.by_name.get(name)
         if topic is None:
             response.topics.append(_unknown_topic(name))
+            continue
+        if start < 0:
+            response.topics.append(DescribeTopicPartitionsResponseTopic(name=name, error_code=ErrorCode.INVALID_REQUEST))
             continue
         if limit <= 0:
             response.next_cursor = Cursor(topic_name=name, partition_index=start)
@@ -78,8 +87,10 @@ def _unknown_topic(name: str) -> DescribeTopicPartitionsResponseTopic:
     try:
         check_topic_name(name)
     except MessageQueuesError as error:
-        return DescribeTopicPartitionsResponseTopic(name=name, error_code=error_code(error))
-    return DescribeTopicPartitionsResponseTopic(name=name, error_code=ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+        code = error_code(error)
+    else:
+        code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return DescribeTopicPartitionsResponseTopic(name=name, error_code=code, topic_authorized_operations=TOPIC_OPERATIONS)
 
 
 def _topic_page(topic: Topic, partitions: list[Partition]) -> DescribeTopicPartitionsResponseTopic:

@@ -93,7 +93,7 @@ def _entries(context: RequestContext, resource_type: int, name: str) -> Iterable
         if not name:
             raise InvalidRequest("Group name must not be empty")
         return describe_group(broker.group_configs.get(name, {}), broker.config, context.node_id)
-    raise InvalidRequest(f"Unsupported resource type: {resource_type}")
+    raise InvalidRequest(ErrorCode.INVALID_REQUEST.message)
 
 
 def _facts(context: RequestContext) -> dict[str, str]:

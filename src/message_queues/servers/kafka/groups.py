@@ -48,7 +48,7 @@ from message_queues.servers.kafka.context import OMITTED_OPERATIONS, RequestCont
 GROUP_OPERATIONS = operations(3, 6, 8, 10, 11)
 
 # FindCoordinator's key types.
-GROUP, TRANSACTION = 0, 1
+GROUP, TRANSACTION, SHARE = 0, 1, 2
 
 FIRST_WITH_SEVERAL_KEYS = 4
 FIRST_WITH_REBALANCE_TIMEOUT = 1
@@ -84,7 +84,7 @@ def find_coordinator(context: RequestContext, request: FindCoordinatorRequest) -
 
 def _coordinator(context: RequestContext, key_type: int, key: str) -> Coordinator:
     if key_type not in (GROUP, TRANSACTION):
-        message = f"there are no coordinators of key type {key_type}"
+        message = "" if key_type == SHARE else ErrorCode.INVALID_REQUEST.message
         return Coordinator(key=key, node_id=-1, port=-1, error_code=ErrorCode.INVALID_REQUEST, error_message=message)
     node_id = context.broker.groups.coordinator_of(key)
     endpoint = next(endpoint for endpoint in context.endpoints if endpoint.node_id == node_id)

@@ -31,12 +31,14 @@ def list_offsets(context: RequestContext, request: ListOffsetsRequest) -> ListOf
         for asked in topic.partitions:
             key = (topic.name, asked.partition_index)
             (repeated if key in seen else seen).add(key)
-    return ListOffsetsResponse(
-        topics=[
-            ListOffsetsTopicResponse(name=topic.name, partitions=[_one(context, topic.name, asked, repeated) for asked in topic.partitions])
-            for topic in request.topics
-        ]
-    )
+    topics: list[ListOffsetsTopicResponse] = []
+    for topic in request.topics:
+        # What is asked for twice is refused once.
+        asked_once = {asked.partition_index: asked for asked in topic.partitions}.values()
+        topics.append(
+            ListOffsetsTopicResponse(name=topic.name, partitions=[_one(context, topic.name, asked, repeated) for asked in asked_once])
+        )
+    return ListOffsetsResponse(topics=topics)
 
 
 def _one(context: RequestContext, topic: str, asked: ListOffsetsPartition, repeated: set[tuple[str, int]]) -> ListOffsetsPartitionResponse:

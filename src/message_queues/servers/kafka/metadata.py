@@ -7,6 +7,7 @@ first answer still says UNKNOWN_TOPIC_OR_PARTITION).
 from message_queues.broker.logs.partition import Partition
 from message_queues.broker.topics import Topic, TopicSpec, check_topic_name
 from message_queues.errors import MessageQueuesError, UnknownTopicId, UnknownTopicOrPartition
+from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.metadata import (
     MetadataRequest,
     MetadataRequestTopic,
@@ -19,15 +20,22 @@ from message_queues.protocols.kafka.wire import ZERO_UUID
 from message_queues.servers.error_map import error_code
 from message_queues.servers.kafka.context import CLUSTER_OPERATIONS, OMITTED_OPERATIONS, TOPIC_OPERATIONS, RequestContext
 
+FIRST_WITH_TOPIC_IDS = 12
+
 
 async def metadata(context: RequestContext, request: MetadataRequest) -> MetadataResponse:
     broker = context.broker
+    asked_for = request.topics or []
+    if context.api_version < FIRST_WITH_TOPIC_IDS and any(asked.name is None or asked.topic_id != ZERO_UUID for asked in asked_for):
+        return _refused(asked_for)
     operations = TOPIC_OPERATIONS if request.include_topic_authorized_operations else OMITTED_OPERATIONS
     if request.topics is None or (context.api_version == 0 and not request.topics):
         topics = [_described(topic, operations) for topic in broker.topics]
     else:
         await _create_missing(context, request)
-        topics = [_asked_for(context, asked, operations) for asked in request.topics]
+        # One that is asked for twice is described once.
+        once = {(asked.name, asked.topic_id): asked for asked in asked_for}.values()
+        topics = [_asked_for(context, asked, operations) for asked in once]
     return MetadataResponse(
         brokers=[
             MetadataResponseBroker(node_id=endpoint.node_id, host=endpoint.host, port=endpoint.port, rack=endpoint.rack)
@@ -37,6 +45,15 @@ async def metadata(context: RequestContext, request: MetadataRequest) -> Metadat
         controller_id=broker.nodes.controller_id,
         topics=topics,
         cluster_authorized_operations=CLUSTER_OPERATIONS if request.include_cluster_authorized_operations else OMITTED_OPERATIONS,
+    )
+
+
+def _refused(topics: list[MetadataRequestTopic]) -> MetadataResponse:
+    """Versions 10 and 11 have topic ids in their form, but only names may be asked for."""
+    return MetadataResponse(
+        topics=[
+            MetadataResponseTopic(error_code=ErrorCode.INVALID_REQUEST, name=asked.name or "", topic_id=asked.topic_id) for asked in topics
+        ]
     )
 
 
@@ -71,7 +88,7 @@ def _asked_for(context: RequestContext, asked: MetadataRequestTopic, operations:
                 check_topic_name(asked.name or "")
                 raise UnknownTopicOrPartition("This server does not host this topic-partition.")
     except MessageQueuesError as error:
-        name = asked.name if asked.topic_id == ZERO_UUID or context.api_version < 12 else None
+        name = asked.name if asked.topic_id == ZERO_UUID or context.api_version < FIRST_WITH_TOPIC_IDS else None
         return MetadataResponseTopic(error_code=error_code(error), name=name or (None if name is None else ""), topic_id=asked.topic_id)
     return _described(topic, operations)
 

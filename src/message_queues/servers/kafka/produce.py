@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 from message_queues.broker.logs.partition import Partition
 from message_queues.broker.topics import Topics
 from message_queues.errors import (
+    InvalidProducerEpoch,
     InvalidRecord,
     InvalidRequiredAcks,
     MessageQueuesError,
+    NotABatch,
+    NotEnoughReplicas,
     NotLeaderOrFollower,
+    NotOneBatch,
+    OutOfOrderSequence,
     UnknownTopicId,
     UnknownTopicOrPartition,
     UnsupportedCompressionType,
@@ -42,6 +47,9 @@ FIRST_WITH_ZSTD = 7
 FIRST_WITH_LEADER_HINTS = 10
 COMPRESSION_ATTRIBUTE = 22
 """Where the low byte of a batch's attributes lies."""
+
+TOLD_WITH_LOG_START = (InvalidRecord, OutOfOrderSequence, InvalidProducerEpoch, NotEnoughReplicas)
+"""What the log itself refuses, and does not count as a trouble of its own (ReplicaManager.appendToLocalLog)."""
 
 Refused = tuple[int, Partition | None, MessageQueuesError]
 """(partition, itself when it exists, why)"""
@@ -100,7 +108,7 @@ class Production:
         for topic, refused in self.refused.items():
             responses = topics.setdefault(topic, TopicProduceResponse()).partition_responses
             for index, partition, error in refused:
-                response = _refusal(index, error)
+                response = _refusal(index, partition, error)
                 if partition is not None and isinstance(error, NotLeaderOrFollower) and version >= FIRST_WITH_LEADER_HINTS:
                     response.current_leader = LeaderIdAndEpoch(
                         leader_id=partition.replicas.leader, leader_epoch=partition.replicas.leader_epoch
@@ -122,8 +130,12 @@ class Production:
         return response_frame(ApiKey.PRODUCE, version, self.header.correlation_id, answer)
 
 
-def _refusal(index: int, error: MessageQueuesError) -> PartitionProduceResponse:
+def _refusal(index: int, partition: Partition | None, error: MessageQueuesError) -> PartitionProduceResponse:
     response = PartitionProduceResponse(index=index, error_code=error_code(error), base_offset=-1)
+    if partition is not None and isinstance(error, TOLD_WITH_LOG_START) and not isinstance(error, NotOneBatch):
+        response.log_start_offset = partition.log.start_offset
+    if isinstance(error, NotABatch):
+        response.error_message = str(error)
     if isinstance(error, InvalidRecord) and error.record_errors:
         response.error_message = str(error)
         response.record_errors = [

@@ -160,6 +160,8 @@ def _grown(context: RequestContext, topic: CreatePartitionsTopic, times: int, va
         event = context.broker.topics.decide_add_partitions(topic.name, topic.count, assignments)
         if not validate_only:
             context.broker.commit([event])
+    except UnknownTopicOrPartition as error:
+        return CreatePartitionsTopicResult(name=topic.name, error_code=error_code(error))
     except MessageQueuesError as error:
         return CreatePartitionsTopicResult(name=topic.name, error_code=error_code(error), error_message=str(error))
     return CreatePartitionsTopicResult(name=topic.name)
