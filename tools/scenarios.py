@@ -28,7 +28,7 @@ class ScenarioProgram:
     """`with ScenarioProgram(command) as program: program.play("produce", topic="orders", …)`."""
 
     def __init__(self, command: Sequence[str]) -> None:
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115: closed by close
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors)
 
     def __enter__(self) -> "ScenarioProgram":
