@@ -52,10 +52,14 @@ class Deliveries:
 
 
 class Partitions:
-    """A rebalance listener that keeps account."""
+    """A group listener that keeps account."""
 
     def __init__(self) -> None:
         self.held: set[TopicPartition] = set()
+        self.failed: list[errors.MessageQueuesError] = []
+
+    def not_committed(self, partitions: Collection[TopicPartition], error: errors.MessageQueuesError) -> None:
+        self.failed.append(error)
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         self.held.update(partitions)

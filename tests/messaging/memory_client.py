@@ -12,12 +12,12 @@ from message_queues.clients.ports import (
     Broker,
     ClusterState,
     ConfigValue,
+    GroupListener,
     GroupState,
     HeaderPairs,
     NewTopic,
     OnDelivery,
     PartitionState,
-    RebalanceListener,
     TopicPartition,
 )
 from message_queues.errors import (
@@ -145,11 +145,12 @@ class MemoryConsumer:
         self.fetches = 0
         self.is_closed = False
         self.commit_fails_with: MessageQueuesError | None = None
+        self.commits_fail = 1_000_000
         self.when_empty: Callable[[], None] | None = None
         self._assigned: dict[TopicPartition, int] = {}
         self._read: set[TopicPartition] = set()
-        self._changes: list[Callable[[RebalanceListener], None]] = []
-        self._listener: RebalanceListener | None = None
+        self._changes: list[Callable[[GroupListener], None]] = []
+        self._listener: GroupListener | None = None
         self.give(*partitions)
 
     def publish(self, at: TopicPartition, count: int) -> None:
@@ -157,7 +158,7 @@ class MemoryConsumer:
         self.logs[at].extend(MemoryRecord(at, start + index, str(start + index).encode()) for index in range(count))
 
     def give(self, *partitions: TopicPartition) -> None:
-        def change(listener: RebalanceListener) -> None:
+        def change(listener: GroupListener) -> None:
             listener.assigned(partitions)
             for partition in partitions:
                 self._assigned[partition] = self.committed.get(partition, 0)
@@ -165,14 +166,14 @@ class MemoryConsumer:
         self._changes.append(change)
 
     def take(self, *partitions: TopicPartition) -> None:
-        def change(listener: RebalanceListener) -> None:
+        def change(listener: GroupListener) -> None:
             listener.revoked(partitions)
             self._drop(partitions)
 
         self._changes.append(change)
 
     def lose(self, *partitions: TopicPartition) -> None:
-        def change(listener: RebalanceListener) -> None:
+        def change(listener: GroupListener) -> None:
             listener.lost(partitions)
             self._drop(partitions)
 
@@ -184,7 +185,7 @@ class MemoryConsumer:
             self._read.discard(partition)
             self.paused.discard(partition)
 
-    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None:
+    def subscribe(self, topics: Sequence[str], listener: GroupListener) -> None:
         self._listener = listener
 
     def fetch(self, count: int, timeout_s: float) -> Sequence[Record]:
@@ -222,8 +223,13 @@ class MemoryConsumer:
         self.paused.difference_update(partitions)
 
     def commit(self, offsets: Mapping[TopicPartition, int], *, wait: bool) -> None:
-        if self.commit_fails_with is not None:
-            raise self.commit_fails_with
+        if self.commit_fails_with is not None and self.commits_fail > 0:
+            self.commits_fail -= 1
+            if wait:
+                raise self.commit_fails_with
+            error = self.commit_fails_with
+            self._changes.append(lambda listener: listener.not_committed(list(offsets), error))
+            return
         self.commits.append(dict(offsets))
         self.committed.update(offsets)
 

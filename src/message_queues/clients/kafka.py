@@ -217,8 +217,10 @@ class KafkaConsumer:
         except KafkaException as error:
             raise _misconfigured(error) from error
         self._warned: set[str] = set()
+        self._listener: ports.GroupListener | None = None
 
-    def subscribe(self, topics: Sequence[str], listener: ports.RebalanceListener) -> None:
+    def subscribe(self, topics: Sequence[str], listener: ports.GroupListener) -> None:
+        self._listener = listener
         self._consumer.subscribe(
             list(topics),
             on_assign=lambda _, partitions: listener.assigned(_ours(partitions)),
@@ -275,10 +277,11 @@ class KafkaConsumer:
         except KafkaException as error:
             raise _raised(error) from error
 
-    @staticmethod
-    def _committed(failure: Failure | None, partitions: list[WirePartition]) -> None:
-        if failure is not None and failure.code() != Failure._NO_OFFSET:
-            logger.warning("committing %s failed: %s", ", ".join(f"{each.topic}[{each.partition}]" for each in partitions), failure.str())
+    def _committed(self, failure: Failure | None, partitions: list[WirePartition]) -> None:
+        failed = [each for each in partitions if failure is not None or each.error is not None]
+        error = failure or next((each.error for each in failed), None)
+        if error is not None and error.code() != Failure._NO_OFFSET and self._listener is not None:
+            self._listener.not_committed(_ours(failed), error_of(error))
 
     def close(self) -> None:
         self._consumer.close()

@@ -85,18 +85,20 @@ class Producer(Protocol):
         """What a delivery failed with, or `produce` raised, as one of our errors."""
 
 
-class RebalanceListener(Protocol):
-    """Told from inside `Consumer.fetch` and `Consumer.close`, before the partitions change hands."""
+class GroupListener(Protocol):
+    """Told from inside `Consumer.fetch` and `Consumer.close`: before partitions change hands, and when a commit failed."""
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None: ...
     def revoked(self, partitions: Collection[TopicPartition]) -> None: ...
     def lost(self, partitions: Collection[TopicPartition]) -> None: ...
+    def not_committed(self, partitions: Collection[TopicPartition], error: MessageQueuesError) -> None:
+        """Of a commit that nobody waited for."""
 
 
 class Consumer(Protocol):
     """A member of a consumer group. Commits nothing by itself."""
 
-    def subscribe(self, topics: Sequence[str], listener: RebalanceListener) -> None: ...
+    def subscribe(self, topics: Sequence[str], listener: GroupListener) -> None: ...
     def fetch(self, count: int, timeout_s: float) -> Sequence[Record]:
         """Up to `count` records, as soon as there is one. Rebalances happen in here."""
 

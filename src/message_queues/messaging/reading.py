@@ -17,7 +17,7 @@ from operator import length_hint
 from message_queues.clients.ports import Consumer, TopicPartition
 from message_queues.errors import MessageQueuesError
 from message_queues.message import Message, Record
-from message_queues.messaging.commits import Commits
+from message_queues.messaging.commits import Commits, pause_briefly
 from message_queues.messaging.progress import Progress
 
 logger = logging.getLogger("message_queues.consumer")
@@ -184,14 +184,18 @@ class Reading:
             self._commits.send(self._finished(), now)
         if now - self._fetched_at < QUIET_S:
             return
-        # Partitions that a rebalance brings are not paused yet, so each tick pauses again; what slips through is kept for later.
+        self._stay(0)
+
+    def _stay(self, timeout_s: float = FETCH_S) -> None:
+        """Take part in rebalances without handing out more; what arrives nevertheless is kept for later."""
+        # Partitions that a rebalance brings are not paused yet, so each time all are paused again.
         assignment = self._client.assignment()
         if assignment:
             self._client.pause(assignment)
             self._is_paused = True
-        self._ahead.extend(self._client.fetch(1, 0))
+        self._ahead.extend(self._client.fetch(1, timeout_s))
 
-    # The rebalance listener: called by `fetch` and `close`, so with the lock held, in the program's thread or in the keeper's.
+    # The group listener: called by `fetch` and `close`, so with the lock held, in the program's thread or in the keeper's.
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         logger.debug("assigned %s", ", ".join(map(str, partitions)))
@@ -205,14 +209,20 @@ class Reading:
                 logger.warning(
                     "a message took longer than %g s: its partition went to another consumer, which gets it again", self._drain_s
                 )
-        finished = self._finished()
-        self._commits.send_last({partition: finished[partition] for partition in partitions if partition in finished})
+
+        def finished() -> dict[TopicPartition, int]:
+            return {partition: offset for partition, offset in self._finished().items() if partition in partitions}
+
+        self._commits.send_last(finished, pause_briefly)
         self._give_up(partitions)
 
     def lost(self, partitions: Collection[TopicPartition]) -> None:
         """Another consumer has these already: nothing of them may be committed."""
         logger.warning("lost %s: the group gave them to another consumer", ", ".join(map(str, partitions)))
         self._give_up(partitions)
+
+    def not_committed(self, partitions: Collection[TopicPartition], error: MessageQueuesError) -> None:
+        self._commits.failed(partitions, error)
 
     def _give_up(self, partitions: Collection[TopicPartition]) -> None:
         for partition in partitions:
@@ -248,7 +258,7 @@ class Reading:
                 return
             self._closed.set()
             if self._keeper is not None:
-                self._commits.send_last(self._finished())
+                self._commits.send_last(self._finished, self._stay)
             self._client.close()
         if self._keeper is not None and threading.current_thread() is not self._keeper:
             self._keeper.join()

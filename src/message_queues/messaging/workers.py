@@ -13,9 +13,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 
 from message_queues.clients.ports import Consumer, TopicPartition
-from message_queues.errors import HandlerFailed
+from message_queues.errors import HandlerFailed, MessageQueuesError
 from message_queues.message import Message, Record
-from message_queues.messaging.commits import Commits
+from message_queues.messaging.commits import Commits, pause_briefly
 from message_queues.messaging.progress import Progress
 
 logger = logging.getLogger("message_queues.consumer")
@@ -102,7 +102,7 @@ class Workers:
             deadline = time.monotonic() + self._drain_s
             for thread in threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
-            self._commits.send_last(self._finished(list(self._works)))
+            self._commits.send_last(lambda: self._finished(list(self._works)), self._stay)
             self._warn_of_unacknowledged()
             self.is_running = False
         if self._failure is not None:
@@ -171,6 +171,11 @@ class Workers:
         if assignment:
             self._client.pause(assignment)
             self._is_paused = True
+
+    def _stay(self) -> None:
+        """Take part in a rebalance without taking more work; what arrives nevertheless is not begun, and so not committed."""
+        self._pause_all()
+        self._hand_over(self._client.fetch(1, FETCH_S))
 
     def _resume_all(self) -> None:
         if self._is_paused:
@@ -259,7 +264,7 @@ class Workers:
                 self.handled,
             )
 
-    # The rebalance listener: called by `fetch` and `close`, in the reader's thread.
+    # The group listener: called by `fetch` and `close`, in the reader's thread.
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         with self._work_ready:
@@ -278,7 +283,7 @@ class Workers:
             logger.warning(
                 "%d messages took longer than %g s: their partitions went to another consumer, which gets them again", late, self._drain_s
             )
-        self._commits.send_last(self._finished(partitions))
+        self._commits.send_last(lambda: self._finished(partitions), pause_briefly)
         self._give_up(partitions)
 
     def lost(self, partitions: Collection[TopicPartition]) -> None:
@@ -287,6 +292,9 @@ class Workers:
         with self._room_made:
             self._leave(partitions)
         self._give_up(partitions)
+
+    def not_committed(self, partitions: Collection[TopicPartition], error: MessageQueuesError) -> None:
+        self._commits.failed(partitions, error)
 
     def _leave(self, partitions: Collection[TopicPartition]) -> list[PartitionWork]:
         leaving = [self._works[partition] for partition in partitions if partition in self._works]
