@@ -2,7 +2,7 @@
 
 import re
 
-from message_queues.protocols.kafka.api_keys import APIS
+from message_queues.protocols.kafka.api_keys import APIS, ApiKey
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.api_versions import ApiVersion, ApiVersionsRequest, ApiVersionsResponse
 from message_queues.servers.kafka.context import RequestContext
@@ -16,7 +16,10 @@ def _all_versions() -> list[ApiVersion]:
 
 
 def unsupported_version() -> ApiVersionsResponse:
-    return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=_all_versions())
+    # KIP-511: only the versions of this very API, which the client needs to ask again.
+    api = APIS[ApiKey.API_VERSIONS]
+    own = ApiVersion(api_key=api.key, min_version=api.advertised_min_version, max_version=api.max_version)
+    return ApiVersionsResponse(error_code=ErrorCode.UNSUPPORTED_VERSION, api_keys=[own])
 
 
 def api_versions(context: RequestContext, request: ApiVersionsRequest) -> ApiVersionsResponse:

@@ -9,6 +9,7 @@ import struct
 from struct import Struct
 
 from message_queues.errors import MalformedMessage
+from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.hot import varints
 from message_queues.protocols.kafka.hot.varints import take
 
@@ -34,6 +35,7 @@ _ANSWER_V11 = Struct(">ihqqqiii")
 _ANSWER_V12 = Struct(">ihqqqBi")
 
 READ_COMMITTED = 1
+UNKNOWN = frozenset({ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID})
 
 
 class PartitionFetch:
@@ -220,8 +222,8 @@ def _topic_head(version: int, topic: bytes, partitions: int) -> bytes:
 
 
 def _encode(version: int, answer: PartitionAnswer, isolation_level: int, pieces: list[bytes]) -> None:
-    # Aborted transactions are null for read_uncommitted, a list for read_committed.
-    aborted = 0 if isolation_level == READ_COMMITTED else -1
+    # Aborted transactions are null for read_uncommitted, a list for read_committed and for what does not exist.
+    aborted = 0 if isolation_level == READ_COMMITTED or answer.error in UNKNOWN else -1
     size = len(answer.records)
     high_watermark = answer.high_watermark
     if version >= 11:
@@ -236,7 +238,7 @@ def _encode(version: int, answer: PartitionAnswer, isolation_level: int, pieces:
 
 
 def _encode_flexible(answer: PartitionAnswer, isolation_level: int, pieces: list[bytes]) -> None:
-    aborted = 1 if isolation_level == READ_COMMITTED else 0
+    aborted = 1 if isolation_level == READ_COMMITTED or answer.error in UNKNOWN else 0
     high_watermark = answer.high_watermark
     head = _ANSWER_V12.pack(answer.index, answer.error, high_watermark, high_watermark, answer.log_start_offset, aborted, -1)
     pieces.append(head + varints.write(len(answer.records) + 1))
