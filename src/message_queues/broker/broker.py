@@ -7,9 +7,12 @@ answers a client awaits `synced` first. Replay is the same `apply`.
 import asyncio
 import base64
 import logging
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import msgspec
 
 from message_queues.broker.clock import Clock, SystemClock, Timers
 from message_queues.broker.cluster.nodes import Node, Nodes
@@ -33,7 +36,7 @@ from message_queues.broker.logs.partition import LogHome
 from message_queues.broker.producer_ids import ProducerIds
 from message_queues.broker.retention import RetentionSweep
 from message_queues.broker.topics import Topics, TopicSpec
-from message_queues.errors import StorageError
+from message_queues.errors import DamagedFile, MissingNodes, StorageError
 from message_queues.storage.data_directory import DataDirectory
 from message_queues.storage.filesystem import DiskFileSystem
 from message_queues.storage.group_commit import Failures, GroupCommit, RunInBackground
@@ -43,6 +46,7 @@ from message_queues.storage.open_files import OpenFiles
 logger = logging.getLogger(__name__)
 
 EVENTS_PER_SNAPSHOT = 50_000
+TOPIC_DIRECTORY = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ class Broker:
         self.max_fetch_bytes = self.config.int("fetch.max.bytes")
         self.on_journal_failure: Callable[[StorageError], None] = lambda error: None
         """Called when events that are applied could not be stored: the server has to stop, because memory is ahead of the disk."""
+        self.events_per_snapshot = EVENTS_PER_SNAPSHOT
         self._journal_failure: StorageError | None = None
         self._data = data
         self._turn = turn
@@ -104,57 +109,112 @@ class Broker:
     # Opening and closing
 
     def open(self) -> None:
-        """Replays the journal; raises DamagedFile or NewerFormat. Logs are opened at their first use."""
-        for _, _, body in self._journal.replay():
-            self.apply(decode_event(body))
+        """Replays the journal; raises DamagedFile, NewerFormat or MissingNodes. Logs are opened at their first use."""
+        for sequence, _, body in self._journal.replay():
+            self._replay(sequence, body)
         self.producer_ids.replayed()
+        self._check_nodes()
+        leftovers = self._leftovers()
         if not self.cluster_id:
-            cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-            self.commit([ClusterCreated(cluster_id=cluster_id)])
-            self.group_commit.commit_now()
-        self._remove_leftovers()
+            self._create_cluster(leftovers)
+        for directory in leftovers:
+            # A topic's files go after its deletion is durable: a crash between the two leaves them.
+            self._files.remove_tree(directory)
         self.groups.loaded()
         self._retention.start()
 
+    def _create_cluster(self, leftovers: list[str]) -> None:
+        if leftovers:
+            raise DamagedFile(
+                self._journal.path, 0, f"it is empty, and beside it lie the logs of {len(leftovers)} topics; restore it, or move them away"
+            )
+        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        self.commit([ClusterCreated(cluster_id=cluster_id)])
+        self.group_commit.commit_now()
+        if self._journal_failure is not None:
+            raise self._journal_failure
+
     def close(self) -> None:
-        """Everything that was acknowledged is flushed; the next start finds checkpoints and a short journal."""
+        """Everything that was acknowledged is flushed; the next start finds checkpoints and a short journal, if the disk takes them."""
         self.groups.stop()
         self.group_commit.commit_now()
-        for partition in self.topics.partitions():
-            partition.close()
-        if self._journal_failure is None:
-            self._snapshot()
-        self._journal.close()
+        self._close_partitions()
+        try:
+            if self._journal_failure is None:
+                self._snapshot()
+            self._journal.close()
+        except StorageError as error:
+            logger.warning("the journal stays as long as it is", extra={"error": str(error)})
         self._open_files.close()
         self._data.close()
 
-    def _remove_leftovers(self) -> None:
-        # A topic's files go after its deletion is durable: a crash between the two leaves them.
+    def _close_partitions(self) -> None:
+        failures: list[StorageError] = []
+        for partition in self.topics.partitions():
+            try:
+                partition.close()
+            except StorageError as error:
+                failures.append(error)
+        if failures:
+            # What was acknowledged is in the files nevertheless: the next start looks through them.
+            told = {"partitions": len(failures), "error": str(failures[0])}
+            logger.warning("closed without checkpoints, so that the next start takes longer", extra=told)
+
+    def _check_nodes(self) -> None:
+        hosts = {node_id for partition in self.topics.partitions() for node_id in partition.replicas.assigned}
+        missing = self.nodes.unknown(sorted(hosts))
+        if missing:
+            wanted = ",".join(map(str, sorted(hosts.union(self.nodes.ids))))
+            raise MissingNodes(
+                f"the data directory {self.data_path} has partitions on the nodes {', '.join(map(str, missing))}, and this server was "
+                f"started without them: start it with --node-ids {wanted}, or give another directory with --data",
+                tuple(missing),
+            )
+
+    def _leftovers(self) -> list[str]:
+        """Directories of topics that the journal does not know."""
         known = {topic_id.hex() for topic_id in self.topics.by_id}
-        for directory in self._data.topics.iterdir():
-            if directory.name not in known:
-                self._files.remove_tree(str(directory))
+        return [str(entry) for entry in self._data.topics.iterdir() if TOPIC_DIRECTORY.fullmatch(entry.name) and entry.name not in known]
 
     # Durable facts
 
     def commit(self, events: Sequence[Event]) -> None:
         """Journals the events and makes them true; they are durable once `synced` has returned."""
-        self._journal.append([encode_event(event) for event in events], self.clock.now_ms())
-        for event in events:
-            self.apply(event)
-        self.group_commit.add(self._journal)
-        self.group_commit.when_durable(self._note_journal_failure)
-        if self._journal.events_since_snapshot > EVENTS_PER_SNAPSHOT:
-            self._snapshot()
+        if self._journal_failure is not None:
+            # What comes after events that were lost may make no sense without them.
+            raise self._journal_failure
+        try:
+            self._journal.append([encode_event(event) for event in events], self.clock.now_ms())
+            for event in events:
+                self.apply(event)
+            self.group_commit.add(self._journal)
+            self.group_commit.when_durable(self._note_journal_failure)
+            if self._journal.events_since_snapshot > self.events_per_snapshot:
+                self._snapshot()
+        except StorageError as error:
+            # With these events all others of this turn are gone from the journal.
+            self._journal_failed(error)
+            raise
 
     def _snapshot(self) -> None:
         self._journal.snapshot([encode_event(event) for event in self.state_events()], self.clock.now_ms())
 
     def _note_journal_failure(self, failures: Failures) -> None:
         failure = failures.get(self._journal)
-        if failure is not None and self._journal_failure is None:
+        if failure is not None:
+            self._journal_failed(failure)
+
+    def _journal_failed(self, failure: StorageError) -> None:
+        if self._journal_failure is None:
             self._journal_failure = failure
             self.on_journal_failure(failure)
+
+    def _replay(self, sequence: int, body: bytes) -> None:
+        try:
+            self.apply(decode_event(body))
+        except (msgspec.MsgspecError, KeyError) as error:
+            # Its checksum was right, so it is what was written; it may be from a later version of this program.
+            raise DamagedFile(self._journal.path, 0, f"event {sequence} makes no sense: {error!r}") from error
 
     def apply(self, event: Event) -> None:
         apply = self._apply.get(type(event))
@@ -167,10 +227,9 @@ class Broker:
         """Returns once everything committed before is durable; raises StorageError when it could not be written."""
         future: asyncio.Future[Failures] = asyncio.get_running_loop().create_future()
         self.group_commit.when_durable(lambda failures: None if future.done() else future.set_result(failures))
-        failures = await future
-        failure = failures.get(self._journal)
-        if failure is not None:
-            raise failure
+        await future
+        if self._journal_failure is not None:
+            raise self._journal_failure
 
     def state_events(self) -> Iterator[Event]:
         """The shortest history that ends in the present: what the journal becomes at a snapshot."""

@@ -1,4 +1,4 @@
-"""The clock of a server that was started with `--clock manual`, over HTTP: a one-day time-out is tested in a millisecond, from any language.
+"""The clock of a server that was started with `--clock manual`, over HTTP: a day's time-out is tested in a millisecond, from any language.
 
     GET  /clock                              {"now_ms": 1700000000000}
     POST /clock  {"advance_ms": 86400000}    moves it, and fires what has become due on the way

@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 Addresses = dict[str, list[str]]
 
+LAST_REPLIES_S = 0.5
+"""How long a server that stops waits for clients that do not read."""
+
 
 class Server:
     def __init__(self, settings: ServerSettings, clock: Clock | None = None) -> None:
@@ -62,25 +65,48 @@ class Server:
         return self.addresses
 
     async def stop(self) -> None:
-        """Closes listeners and connections, then the broker: what was acknowledged is on disk, and a temporary directory is gone."""
+        """Answers what is on its way to the disk, closes all connections, then the broker: what was acknowledged is on disk.
+
+        A temporary directory is gone afterwards.
+        """
         for listener in self._listeners:
             listener.close()
-        for node in self.nodes:
-            for connection in tuple(node.connections):
-                connection.close()
+        self._listeners.clear()
+        await self._committed()
+        await self._disconnect()
         for driver in self._drivers:
             driver.stop()
         if self._clock_control is not None:
             await self._clock_control.stop()
-        # One turn for the connections to be lost, so that nobody answers on a closed broker.
-        await asyncio.sleep(0)
+        # Whatever was taken in meanwhile; after that no thread has any work that would come back to a closed broker.
+        await self._committed()
         self._background.shutdown(wait=True)
+        try:
+            if hasattr(self, "broker"):
+                self.broker.close()
+        finally:
+            if self._own_directory is not None:
+                shutil.rmtree(self._own_directory, ignore_errors=True)
+
+    async def _committed(self) -> None:
         if hasattr(self, "broker"):
-            self.broker.close()
-        if self._own_directory is not None:
-            shutil.rmtree(self._own_directory, ignore_errors=True)
-        self._listeners.clear()
-        self.nodes.clear()
+            # That the journal cannot be written is what the server may be stopping for.
+            with contextlib.suppress(StorageError):
+                await self.broker.synced()
+
+    async def _disconnect(self) -> None:
+        """Gives clients a moment to take their last replies."""
+        for node in self.nodes:
+            for connection in tuple(node.connections):
+                connection.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_REPLIES_S):
+                while any(node.connections for node in self.nodes):  # noqa: ASYNC110 - one event for all would be a set of its own
+                    await asyncio.sleep(0.001)
+        for node in self.nodes:
+            for connection in tuple(node.connections):
+                connection.abort()
+        await asyncio.sleep(0)
 
     def _open_broker(self) -> None:
         settings = self.settings

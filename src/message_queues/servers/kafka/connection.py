@@ -140,6 +140,10 @@ class KafkaConnection(asyncio.Protocol):
         self._backlog.clear()
         self._transport.close()
 
+    def abort(self) -> None:
+        """Not even that."""
+        self._transport.abort()
+
     def _work(self) -> None:
         backlog = self._backlog
         limit = self.node.limits.max_in_flight
