@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 Addresses = dict[str, list[str]]
 
+STORAGE_THREADS = 16
+"""They only wait for the disk: as many files are synced side by side with --fsync."""
+
 LAST_REPLIES_S = 0.5
 """How long a server that stops waits for clients that do not read."""
 
@@ -45,7 +48,7 @@ class Server:
         self.failure: asyncio.Future[StorageError]
         """From `start` on; done when the server cannot go on; whoever runs it stops it and tells."""
         self._own_directory: str | None = None
-        self._background = ThreadPoolExecutor(max_workers=2, thread_name_prefix="storage")
+        self._background = ThreadPoolExecutor(max_workers=STORAGE_THREADS, thread_name_prefix="storage")
         self.nodes: list[KafkaNode] = []
         self._listeners: list[asyncio.Server] = []
         self._drivers: list[TimerDriver] = []

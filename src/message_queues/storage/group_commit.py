@@ -1,7 +1,7 @@
 """Group commit: what one turn of the event loop wrote reaches each file in one write, then all who waited hear of it.
 
-With `sync_in_background` (the `--fsync` of the server) the files are also synced before anyone hears: one sync runs at a time, and
-what arrives meanwhile shares the next one. Without it a written byte survives the process, not a power cut.
+With `sync_in_background` (the `--fsync` of the server) the files are also synced before anyone hears: one round of syncs runs at a time,
+and what arrives meanwhile shares the next one. Without it a written byte survives the process, not a power cut.
 """
 
 from collections.abc import Callable, Mapping
@@ -98,19 +98,32 @@ class GroupCommit:
         waiting: list[Durable],
     ) -> None:
         syncs = [(target, target.begin_sync()) for target in targets if target not in failures]
+        remaining = len(syncs)
 
-        def sync_all() -> None:
-            for target, sync in syncs:
-                try:
-                    sync()
-                except StorageError as error:
-                    failures[target] = error
-
-        def synced() -> None:
+        def finished() -> None:
             self._is_syncing = False
             self._tell(targets, failures, waiting)
             if self._is_scheduled:
                 self._call_soon(self._commit)
 
+        def one_synced() -> None:
+            nonlocal remaining
+            remaining -= 1
+            if not remaining:
+                finished()
+
+        def noting_failure(target: Flushable, sync: Callable[[], None]) -> Callable[[], None]:
+            def run() -> None:
+                try:
+                    sync()
+                except StorageError as error:
+                    failures[target] = error
+
+            return run
+
         self._is_syncing = True
-        run_in_background(sync_all, synced)
+        if not syncs:
+            finished()
+        # Side by side: the file system commits what is synced at the same time together.
+        for target, sync in syncs:
+            run_in_background(noting_failure(target, sync), one_synced)
