@@ -13,7 +13,7 @@ test: .venv/tests lint
 	$(BIN)/python -m pytest -m "not real" -n 2
 
 test-real: .venv/tests
-	$(BIN)/python tools/test_real.py
+	$(BIN)/python -m tools.test_real
 
 lint: .venv/tests
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tools.kafka import KafkaCluster
+from tools.kafka import CannotInstall, KafkaCluster, install
 
 SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
@@ -64,6 +64,10 @@ def running_kafka(nodes: int) -> Iterator[ServerUnderTest]:
     if addresses := os.environ.get("REAL_KAFKA"):
         yield ServerUnderTest("kafka", tuple(addresses.split(",")))
         return
+    try:
+        install()
+    except CannotInstall as reason:
+        pytest.skip(str(reason))
     with KafkaCluster(nodes, config=SETTINGS) as kafka:
         yield ServerUnderTest("kafka", tuple(kafka.addresses))
 

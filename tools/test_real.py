@@ -1,0 +1,64 @@
+"""`python -m tools.test_real`: the tests that need other runtimes. What they need is installed first; what cannot be had is said at once.
+
+One Apache Kafka serves all test processes of the run. Without a runtime its tests are skipped; under CI that is a failure, since nobody
+would read of it there.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from tests.servers_under_test import SETTINGS
+from tools import java, kafka, node
+from tools.kafka import CannotInstall, KafkaCluster
+
+WORKERS = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    name: str
+    install: Callable[[], object]
+
+
+KAFKA = Runtime("Apache Kafka", kafka.install)
+RUNTIMES = (KAFKA, Runtime("the Java client", java.install), Runtime("Node's clients", node.install))
+
+
+def install_all() -> list[Runtime]:
+    """Install what can be had; return what cannot."""
+    missing = []
+    for runtime in RUNTIMES:
+        try:
+            runtime.install()
+        except CannotInstall as reason:
+            print(f"not to be had: {runtime.name}. {reason}", flush=True)
+            missing.append(runtime)
+        else:
+            print(f"installed: {runtime.name}", flush=True)
+    return missing
+
+
+def run_tests(*, with_kafka: bool) -> int:
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        if with_kafka:
+            cluster = stack.enter_context(KafkaCluster(config=SETTINGS))
+            environment["REAL_KAFKA"] = cluster.bootstrap_servers
+        command = [sys.executable, "-m", "pytest", "-m", "real", "-n", WORKERS, "-rs", *(sys.argv[1:] or ["tests"])]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+
+def main() -> int:
+    missing = install_all()
+    code = run_tests(with_kafka=KAFKA not in missing)
+    for runtime in missing:
+        print(f"not tested, for want of its runtime: {runtime.name}")
+    return code or int(bool(missing) and os.environ.get("CI") == "true")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
