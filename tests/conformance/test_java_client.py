@@ -427,15 +427,17 @@ def test_a_topic_describes_its_configuration(java: ScenarioProgram, topics: Topi
 def test_a_configuration_is_set_extended_and_taken_back(java: ScenarioProgram, topics: Topics) -> None:
     topic = topics.new()
 
-    def after(*operation: str | None) -> tuple[str, str]:
+    def holds_after(operation: list[str | None], value: str, source: str) -> None:
         java.play("alter_configs", type="topic", name=topic, operations=[operation])
-        entry = java.play("describe_configs", type="topic", name=topic)[operation[1]]
-        return entry["value"], entry["source"]
+        key = operation[1]
+        eventually(
+            lambda: [java.play("describe_configs", type="topic", name=topic)[key][each] for each in ("value", "source")] == [value, source]
+        )
 
-    assert after("set", "retention.ms", "1000") == ("1000", "DYNAMIC_TOPIC_CONFIG")
-    assert after("delete", "retention.ms", None) == ("604800000", "DEFAULT_CONFIG")
-    assert after("append", "cleanup.policy", "compact") == ("delete,compact", "DYNAMIC_TOPIC_CONFIG")
-    assert after("subtract", "cleanup.policy", "delete") == ("compact", "DYNAMIC_TOPIC_CONFIG")
+    holds_after(["set", "retention.ms", "1000"], "1000", "DYNAMIC_TOPIC_CONFIG")
+    holds_after(["delete", "retention.ms", None], "604800000", "DEFAULT_CONFIG")
+    holds_after(["append", "cleanup.policy", "compact"], "delete,compact", "DYNAMIC_TOPIC_CONFIG")
+    holds_after(["subtract", "cleanup.policy", "delete"], "compact", "DYNAMIC_TOPIC_CONFIG")
 
 
 @pytest.mark.parametrize(

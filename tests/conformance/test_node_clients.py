@@ -196,7 +196,7 @@ def test_records_are_deleted_and_offsets_found(node: NodeClient, topics: Topics)
 def test_a_configuration_is_changed(node: NodeClient, topics: Topics) -> None:
     topic = topics.new()
     node.play("alter_configs", topic=topic, configs={"retention.ms": "1000"})
-    assert node.play("describe_configs", type="topic", name=topic)["retention.ms"] == "1000"
+    eventually(lambda: node.play("describe_configs", type="topic", name=topic)["retention.ms"] == "1000")
     assert node.refusal("alter_configs", topic=topic, configs={"retention.m": "1"}) == "INVALID_CONFIG"
 
 
