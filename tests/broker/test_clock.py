@@ -33,7 +33,7 @@ def test_a_cancelled_timer_never_fires_and_is_no_deadline() -> None:
     assert timers.next_deadline() is None
 
 
-def test_a_timer_set_while_firing_fires_in_the_same_round_when_it_is_due() -> None:
+def test_a_timer_set_while_firing_lets_others_in_between_even_when_it_is_due() -> None:
     clock = ManualClock(0)
     timers = Timers(clock)
     fired: list[int] = []
@@ -44,6 +44,9 @@ def test_a_timer_set_while_firing_fires_in_the_same_round_when_it_is_due() -> No
 
     timers.after(1, first)
     clock.set(1)
+    assert timers.fire_due() == 1
+    assert fired == [1]
+    assert timers.next_deadline() == 1
     timers.fire_due()
     assert fired == [1, 2]
 

@@ -91,10 +91,14 @@ class Timers:
         return self._heap[0][0] if self._heap else None
 
     def fire_due(self) -> int:
-        """Calls every action whose deadline has come, in order; returns how many."""
+        """Calls every action whose deadline has come, in order; returns how many.
+
+        What an action sets for now comes with the next call: work that is cut into pieces lets others in between.
+        """
         fired = 0
         now_ms = self.clock.now_ms()
-        while self._heap and self._heap[0][0] <= now_ms:
+        first_of_next_call = next(self._order)
+        while self._heap and self._heap[0][0] <= now_ms and self._heap[0][1] < first_of_next_call:
             _, _, timer = heapq.heappop(self._heap)
             action = timer.action
             if action is None:

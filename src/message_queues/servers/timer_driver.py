@@ -26,8 +26,11 @@ class TimerDriver:
 
     def _fire(self) -> None:
         self._handle = None
-        self._timers.fire_due()
-        self.arm()
+        try:
+            self._timers.fire_due()
+        finally:
+            # An action that fails takes none of the others with it.
+            self.arm()
 
     def stop(self) -> None:
         self._timers.on_earlier_deadline = lambda: None

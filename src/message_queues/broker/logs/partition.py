@@ -101,6 +101,15 @@ def _framing_refusal(data: bytes) -> MessageQueuesError | None:
     return None
 
 
+def _batches_before(offset: int, data: bytes) -> bytes:
+    position = 0
+    while position + LENGTH_END <= len(data):
+        if int.from_bytes(data[position : position + 8], "big") >= offset:
+            return data[:position]
+        position += PREFIX_BYTES + int.from_bytes(data[position + 8 : position + LENGTH_END], "big")
+    return data if position >= len(data) else data[:position]
+
+
 @dataclass(frozen=True, slots=True)
 class LogHome:
     """What all partitions share of the machine they live on."""
@@ -328,10 +337,14 @@ class Partition:
     def flush(self) -> None:
         log = self._log
         if log is None:
+            if self._damage is not None:
+                # Deleted, or offline, since something was appended: nobody may think that it was kept.
+                raise self._damage
             return
         try:
             log.flush()
         except StorageError:
+            self._uncommitted_bytes = 0
             self.producers.forget_from(log.end_offset)
             raise
         if log.checkpoint_is_due and not self._is_checkpointing:
@@ -363,7 +376,18 @@ class Partition:
         self._home.run_in_background(write_or_leave, written)
 
     def begin_sync(self) -> Callable[[], None]:
-        return self.log.begin_sync()
+        sync = self.log.begin_sync()
+
+        def sync_or_go_offline() -> None:
+            try:
+                sync()
+            except StorageError as error:
+                # The disk may have dropped what it was given and say otherwise the next time: only a new start can tell what there is.
+                logger.error("partition is offline", extra={"topic": self.topic_name, "partition": self.index, "error": str(error)})
+                self._damage, self._log = error, None
+                raise
+
+        return sync_or_go_offline
 
     def committed(self) -> None:
         log = self._log
@@ -396,7 +420,9 @@ class Partition:
                 f"Received request for offset {offset} for partition {self.topic_name}-{self.index}, "
                 f"but we only have log segments upto {self.high_watermark}."
             )
-        return log.read(offset, max_bytes, at_least_one=at_least_one)
+        data = log.read(offset, max_bytes, at_least_one=at_least_one)
+        # What is in the file and not synced yet is nobody's business.
+        return data if log.flushed_offset == self.high_watermark else _batches_before(self.high_watermark, data)
 
     def delete_records(self, offset: int) -> int:
         """Moves the log's start to `offset` (-1: the high watermark); returns the new start."""
@@ -413,5 +439,9 @@ class Partition:
 
     def apply_retention(self, now_ms: int, producer_expiration_ms: int) -> int:
         """Drops what is too old or too much, and producers that have not been seen; returns the bytes given back."""
+        if self._damage is not None:
+            # Deleted, or offline, which was told when it happened.
+            return 0
+        log = self.log
         self.producers.expire(now_ms, producer_expiration_ms)
-        return self.log.apply_retention(now_ms, self.producers.encode)
+        return log.apply_retention(now_ms, self.producers.encode)
