@@ -104,3 +104,17 @@ def test_a_clean_stop_commits_without_waiting_for_a_turn() -> None:
     commit.when_durable(heard.append)
     commit.commit_now()
     assert (file.flushes, heard) == (1, [{}])
+
+
+def test_an_acknowledgement_that_goes_wrong_keeps_nobody_else_waiting() -> None:
+    loop, file, heard = Loop(), File(), list[Failures]()
+    commit = GroupCommit(loop.call_soon)
+
+    def go_wrong(failures: Failures) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    commit.add(file)
+    commit.when_durable(go_wrong)
+    commit.when_durable(heard.append)
+    loop.turn()
+    assert heard == [{}]

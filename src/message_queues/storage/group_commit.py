@@ -4,10 +4,13 @@ With `sync_in_background` (the `--fsync` of the server) the files are also synce
 and what arrives meanwhile shares the next one. Without it a written byte survives the process, not a power cut.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from message_queues.errors import StorageError
+
+logger = logging.getLogger(__name__)
 
 
 class Flushable(Protocol):
@@ -88,7 +91,11 @@ class GroupCommit:
             if target not in failures:
                 target.committed()
         for durable in waiting:
-            durable(failures)
+            try:
+                durable(failures)
+            except Exception:
+                # One answer that goes wrong must not keep the others of the same turn waiting for ever.
+                logger.exception("an acknowledgement failed")
 
     def _sync(
         self,
