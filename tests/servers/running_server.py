@@ -34,7 +34,11 @@ class Client:
 
     @classmethod
     async def connected(cls, server: Server, node: int = 0) -> Self:
-        host, port = server.addresses["kafka"][node].rsplit(":", 1)
+        return await cls.at(server.addresses["kafka"][node])
+
+    @classmethod
+    async def at(cls, address: str) -> Self:
+        host, port = address.rsplit(":", 1)
         return cls(*await asyncio.open_connection(host, int(port), limit=1 << 24))
 
     async def __aenter__(self) -> Self:
