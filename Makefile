@@ -27,7 +27,7 @@ format: .venv/tests
 
 bench: .venv/tests
 	$(BIN)/python -m benchmarks.kafka
-	$(BIN)/python benchmarks/library.py
+	$(BIN)/python -m benchmarks.library
 
 clean:
 	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -4,12 +4,12 @@ from tests.messaging.memory_client import MemoryRecord
 from message_queues.clients.ports import TopicPartition
 from message_queues.errors import InvalidArgument
 from message_queues.message import Message
-from message_queues.messaging.progress import Progress
+from message_queues.messaging.progress import InOrder
 
 
 def message(content: bytes | None = b"", **more: object) -> Message:
     pairs = (("trace", b"1"), ("trace", b"2"), ("empty", None))
-    return Message(MemoryRecord(TopicPartition("orders", 3), 7, content, b"key", pairs), Progress())
+    return Message(MemoryRecord(TopicPartition("orders", 3), 7, content, b"key", pairs), InOrder())
 
 
 def test_it_says_where_it_comes_from_and_what_it_holds() -> None:
@@ -26,7 +26,7 @@ def test_headers_keep_their_order_and_duplicates() -> None:
     assert read.header("trace") == b"2"
     assert read.header("empty") is None
     assert read.header("missing") is None
-    assert Message(MemoryRecord(TopicPartition("orders", 3), 7), Progress()).headers == ()
+    assert Message(MemoryRecord(TopicPartition("orders", 3), 7), InOrder()).headers == ()
 
 
 def test_the_value_is_read_as_text_or_json() -> None:

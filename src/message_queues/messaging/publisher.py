@@ -20,6 +20,8 @@ logger = logging.getLogger("message_queues.publisher")
 
 POLL_S = 0.1
 """How long the publisher's thread waits for events at a time; so long may `close` take longer."""
+SYNC_POLL_S = 0.005
+"""With several threads in a sync publisher one may run another's callback; the other looks again after this."""
 SERVED_AFTER = 64
 """A busy program runs the callbacks itself, after so many messages: two threads that both want the interpreter slow each other."""
 BUSY_S = 0.002
@@ -77,6 +79,7 @@ class Publisher:
         self._reasons: Counter[str] = Counter()
         self._published = 0
         self._closed = False
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"publisher-{settings.topic}", daemon=True)
         self._thread.start()
 
@@ -189,6 +192,7 @@ class Publisher:
             self._producer.flush(1.0)
         finally:
             self._closed = True
+            self._ended.set()
             if threading.current_thread() is not self._thread:
                 self._thread.join()
         self._report_losses()
@@ -282,11 +286,16 @@ class SyncPublisher(Publisher):
         on_delivery: Callable[[Delivery], None] | None = None,
     ) -> Delivery:
         """As `Publisher.publish`, and wait. Raises also what the delivery failed with: TimedOut, NotEnoughReplicas, …"""
-        return (
-            super()
-            .publish(value, key=key, partition=partition, headers=headers, timestamp_ms=timestamp_ms, on_delivery=on_delivery)
-            .result()
-        )
+        delivery = super().publish(value, key=key, partition=partition, headers=headers, timestamp_ms=timestamp_ms, on_delivery=on_delivery)
+        # Who waits runs the callbacks: waking one thread from another would take as long as the broker does.
+        while not delivery.done:
+            self._producer.poll(SYNC_POLL_S)
+        return delivery.result()
+
+    def _serve(self) -> None:
+        """Between messages there is nothing to serve but what the client library logs."""
+        while not self._ended.wait(1.0):
+            self._producer.poll(0)
 
 
 def _pairs(headers: Headers) -> HeaderPairs:

@@ -18,7 +18,7 @@ from message_queues.clients.ports import Consumer, TopicPartition
 from message_queues.errors import MessageQueuesError
 from message_queues.message import Message, Record
 from message_queues.messaging.commits import Commits, pause_briefly
-from message_queues.messaging.progress import Progress
+from message_queues.messaging.progress import AnyOrder, offset_of
 
 logger = logging.getLogger("message_queues.consumer")
 
@@ -47,7 +47,8 @@ class Reading:
         self._batch_done = True
         self._acknowledged: Record | None = None
         self._ahead: list[Record] = []
-        self._progress: dict[TopicPartition, Progress] = {}
+        self._progress: dict[TopicPartition, AnyOrder] = {}
+        self._run: tuple[int | None, str | None, AnyOrder] = (None, None, AnyOrder())
         self._gone: set[TopicPartition] = set()
         self._interrupted = False
         self._stopping = False
@@ -129,12 +130,15 @@ class Reading:
             self._aside.clear()
             return not self._stopping and _partition_of(record) not in self._gone
 
-    def _begin(self, record: Record) -> Progress:
-        partition = _partition_of(record)
-        progress = self._progress.get(partition)
-        if progress is None:
-            progress = self._progress[partition] = Progress()
-        progress.read(_offset_of(record))
+    def _begin(self, record: Record) -> AnyOrder:
+        # Messages come in runs of one partition: the account of the last one is most often the one.
+        number, topic = record.partition(), record.topic()
+        if number != self._run[0] or topic != self._run[1]:
+            partition = _partition_of(record)
+            self._progress.setdefault(partition, AnyOrder())
+            self._run = (number, topic, self._progress[partition])
+        progress = self._run[2]
+        progress.read(offset_of(record))
         return progress
 
     def acknowledge(self, record: Record) -> None:
@@ -150,7 +154,7 @@ class Reading:
         for record in self._unfinished():
             partition = _partition_of(record)
             if partition in offsets and partition not in self._gone:
-                offsets[partition] = min(offsets[partition], _offset_of(record))
+                offsets[partition] = min(offsets[partition], offset_of(record))
         return offsets
 
     def _unfinished(self) -> Iterable[Record]:
@@ -225,6 +229,7 @@ class Reading:
         self._commits.failed(partitions, error)
 
     def _give_up(self, partitions: Collection[TopicPartition]) -> None:
+        self._run = (None, None, AnyOrder())
         for partition in partitions:
             progress = self._progress.pop(partition, None)
             if progress is not None:
@@ -266,7 +271,3 @@ class Reading:
 
 def _partition_of(record: Record) -> TopicPartition:
     return TopicPartition(record.topic() or "", record.partition() or 0)
-
-
-def _offset_of(record: Record) -> int:
-    return record.offset() or 0

@@ -16,7 +16,7 @@ from message_queues.clients.ports import Consumer, TopicPartition
 from message_queues.errors import HandlerFailed, MessageQueuesError
 from message_queues.message import Message, Record
 from message_queues.messaging.commits import Commits, pause_briefly
-from message_queues.messaging.progress import Progress
+from message_queues.messaging.progress import AnyOrder, InOrder, offset_of
 
 logger = logging.getLogger("message_queues.consumer")
 
@@ -33,9 +33,9 @@ class PartitionWork:
 
     __slots__ = ("held", "is_aside", "is_busy", "is_revoked", "progress", "queue")
 
-    def __init__(self) -> None:
+    def __init__(self, *, automatic: bool) -> None:
         self.queue: deque[Record] = deque()
-        self.progress = Progress()
+        self.progress = InOrder() if automatic else AnyOrder()
         self.held = 0
         self.is_busy = False
         self.is_aside = False
@@ -44,7 +44,11 @@ class PartitionWork:
     def take(self, count: int) -> list[Record]:
         """The next of the queue, in order."""
         queue = self.queue
-        return [queue.popleft() for _ in range(min(count, len(queue)))]
+        if len(queue) <= count:
+            chunk = list(queue)
+            queue.clear()
+            return chunk
+        return [queue.popleft() for _ in range(count)]
 
 
 class Workers:
@@ -183,22 +187,30 @@ class Workers:
             self._is_paused = False
 
     def _hand_over(self, batch: Sequence[Record]) -> None:
+        """Messages come in runs of one partition: each run goes to its queue at once."""
         if not batch:
             return
-        works = self._works
+        one_topic = len(self._topics) == 1
         with self._work_ready:
-            for record in batch:
-                partition = (record.topic() or "", record.partition() or 0)
-                # Equal to the TopicPartition that is the key; making one for each message would cost more than the rest of this.
-                work = works.get(partition)  # type: ignore[call-overload]
-                if work is None:
-                    work = works[TopicPartition(*partition)] = PartitionWork()
-                work.progress.read(record.offset() or 0)
-                if not work.queue and not work.is_busy:
-                    self._ready.append(work)
-                work.queue.append(record)
-                work.held += 1
+            start, number, topic = 0, batch[0].partition(), batch[0].topic()
+            for index, record in enumerate(batch):
+                if record.partition() != number or not (one_topic or record.topic() == topic):
+                    self._queue(TopicPartition(topic or "", number or 0), batch[start:index])
+                    start, number, topic = index, record.partition(), record.topic()
+            self._queue(TopicPartition(topic or "", number or 0), batch[start:])
             self._work_ready.notify(len(self._ready))
+
+    def _queue(self, partition: TopicPartition, run: Sequence[Record]) -> None:
+        work = self._works.get(partition)
+        if work is None:
+            work = self._works[partition] = PartitionWork(automatic=self._automatic)
+        if isinstance(work.progress, AnyOrder):
+            for record in run:
+                work.progress.read(offset_of(record))
+        if not work.queue and not work.is_busy:
+            self._ready.append(work)
+        work.queue.extend(run)
+        work.held += len(run)
 
     # The workers.
 
@@ -224,7 +236,8 @@ class Workers:
                 self._room_made.notify()
 
     def _handle(self, work: PartitionWork, chunk: list[Record]) -> int:
-        handler, progress, automatic = self._handler, work.progress, self._automatic
+        handler, progress = self._handler, work.progress
+        in_order = progress if isinstance(progress, InOrder) else None
         for index, record in enumerate(chunk):
             if work.is_revoked or self._stopping:
                 return index
@@ -234,8 +247,9 @@ class Workers:
             except BaseException as error:
                 if not self._goes_on(message, error):
                     return index
-            if automatic:
-                progress.finish(record.offset() or 0)
+                progress.acknowledge(record)
+            if in_order is not None:
+                in_order.finished = record
         return len(chunk)
 
     def _goes_on(self, message: Message, error: BaseException) -> bool:
@@ -256,8 +270,9 @@ class Workers:
         return {partition: offset for partition, offset in found.items() if offset is not None}
 
     def _warn_of_unacknowledged(self) -> None:
-        waiting = sum(work.progress.unfinished for work in self._works.values())
-        if not self._automatic and self.handled and waiting >= self.handled:
+        accounts = [work.progress for work in self._works.values()]
+        waiting = sum(progress.unfinished for progress in accounts if isinstance(progress, AnyOrder))
+        if self.handled and waiting >= self.handled:
             logger.warning(
                 "%d messages were handled and none acknowledged: the group has enable_auto_commit=False, so the handler calls"
                 " message.ack(), or the consumer is configured with commit='auto'",
@@ -269,7 +284,7 @@ class Workers:
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         with self._work_ready:
             for partition in partitions:
-                self._works[partition] = PartitionWork()
+                self._works[partition] = PartitionWork(automatic=self._automatic)
 
     def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Let the messages in hand finish, commit what is finished, and drop what had not begun."""
