@@ -109,13 +109,20 @@ def test_configurations_are_described_for_every_resource_that_was_asked(admin: A
 
 def test_appending_to_and_subtracting_from_a_list_works(admin: AdminClient, topics: Topics) -> None:
     topic = topics.new()
-    steps = [("compact", AlterConfigOpType.APPEND, "delete,compact"), ("delete", AlterConfigOpType.SUBTRACT, "compact")]
-    for value, operation, expected in steps:
+
+    def holds_after(value: str, operation: AlterConfigOpType, expected: str) -> None:
         entry = ConfigEntry("cleanup.policy", value, incremental_operation=operation)
         (future,) = admin.incremental_alter_configs([ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])]).values()
         future.result(PATIENCE_S)
-        (described,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
-        assert described.result(PATIENCE_S)["cleanup.policy"].value == expected
+        eventually(lambda: cleanup_policy(admin, topic) == expected)
+
+    holds_after("compact", AlterConfigOpType.APPEND, "delete,compact")
+    holds_after("delete", AlterConfigOpType.SUBTRACT, "compact")
+
+
+def cleanup_policy(admin: AdminClient, topic: str) -> object:
+    (described,) = admin.describe_configs([ConfigResource(ResourceType.TOPIC, topic)]).values()
+    return described.result(PATIENCE_S)["cleanup.policy"].value
 
 
 def test_a_message_larger_than_its_topic_allows_is_refused(bootstrap: str, topics: Topics) -> None:

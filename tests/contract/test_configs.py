@@ -136,9 +136,9 @@ def values(scene: Scene, topic: str) -> dict[str, Any]:
 def test_a_configuration_is_replaced_as_a_whole(scene: Scene, kafka_says: RecordedAnswers) -> None:
     topic = scene.topic(config={"retention.ms": "1000000", "segment.ms": "2000000"})
     kafka_says(scene.ask_all(alter(TOPIC, topic, {"retention.ms": "3000000"})))
-    kafka_says(values(scene, topic))
+    kafka_says.soon(lambda: values(scene, topic))
     kafka_says(scene.ask(alter(TOPIC, topic, {})))
-    kafka_says(values(scene, topic))
+    kafka_says.soon(lambda: values(scene, topic))
 
 
 def test_validating_alters_nothing(scene: Scene, kafka_says: RecordedAnswers) -> None:
@@ -146,7 +146,7 @@ def test_validating_alters_nothing(scene: Scene, kafka_says: RecordedAnswers) ->
     kafka_says(scene.ask(alter(TOPIC, topic, {"retention.ms": "3000000"}, validate_only=True)))
     kafka_says(scene.ask(step(TOPIC, topic, ("retention.ms", SET, "3000000"), validate_only=True)))
     kafka_says(scene.ask(step(TOPIC, topic, ("retention.ms", SET, "soon"), validate_only=True)))
-    kafka_says(values(scene, topic))
+    kafka_says.soon(lambda: values(scene, topic))
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_ill_valued_configurations_are_refused(scene: Scene, kafka_says: Recorde
     topic = scene.topic(config={"segment.ms": "2000000"})
     kafka_says(scene.ask_all(alter(TOPIC, topic, {"retention.bytes": "5", key: value})))
     kafka_says(scene.ask_all(step(TOPIC, topic, ("retention.bytes", SET, "5"), (key, SET, value))))
-    kafka_says(values(scene, topic))
+    kafka_says.soon(lambda: values(scene, topic))
 
 
 def test_configurations_of_absent_topics_are_not_altered(scene: Scene, kafka_says: RecordedAnswers) -> None:
@@ -204,7 +204,7 @@ STEPS: dict[str, list[tuple[str, int, str | None]]] = {
 def test_steps(scene: Scene, kafka_says: RecordedAnswers, case: str) -> None:
     topic = scene.topic(config={"retention.ms": "1000000"})
     kafka_says(scene.ask_all(step(TOPIC, topic, *STEPS[case])))
-    kafka_says(values(scene, topic))
+    kafka_says.soon(lambda: values(scene, topic))
 
 
 @pytest.mark.parametrize(
