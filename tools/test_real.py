@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.servers_under_test import SETTINGS
+
 from tools import java, kafka, node
 from tools.kafka import CannotInstall, KafkaCluster
 
