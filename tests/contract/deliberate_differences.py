@@ -13,5 +13,4 @@ DELIBERATE_DIFFERENCES = {
     ("produce", "test_odd_batches[says-zstd-and-is-not]"): OPAQUE,
     ("produce", "test_odd_batches[log-append-time] (2)"): "the bit is the producer's own word about its time; no client sends it",
     ("produce", "test_one_partition_twice_in_a_request"): "both batches are written and answered; Kafka drops the first one silently",
-    ("produce", "test_internal_topics_are_not_written_by_clients"): "offsets are kept in the journal: there is no __consumer_offsets",
 }

@@ -9,7 +9,7 @@ import base64
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -32,11 +32,12 @@ from message_queues.broker.events import (
     decode_event,
     encode_event,
 )
+from message_queues.broker.internal_topics import automatic_topic
 from message_queues.broker.logs.partition import LogHome
 from message_queues.broker.producer_ids import ProducerIds
 from message_queues.broker.retention import RetentionSweep
 from message_queues.broker.topics import Topics, TopicSpec
-from message_queues.errors import DamagedFile, MissingNodes, StorageError
+from message_queues.errors import DamagedFile, MessageQueuesError, MissingNodes, StorageError
 from message_queues.storage.data_directory import DataDirectory
 from message_queues.storage.filesystem import DiskFileSystem
 from message_queues.storage.group_commit import Failures, GroupCommit, RunInBackground
@@ -269,6 +270,22 @@ class Broker:
     async def create_topic(self, spec: TopicSpec) -> None:
         self.commit([self.topics.decide_create(spec)])
         await self.synced()
+
+    async def create_missing_topics(self, names: Iterable[str]) -> None:
+        """Those that are not allowed stay missing: whoever looks for them next says why."""
+        created = False
+        for name in names:
+            if name in self.topics.by_name:
+                continue
+            try:
+                self.commit([self.topics.decide_create(automatic_topic(name, self.config, self.nodes))])
+            except StorageError:
+                raise
+            except MessageQueuesError:
+                continue
+            created = True
+        if created:
+            await self.synced()
 
     async def add_partitions(self, name: str, count: int, assignments: Sequence[Sequence[int]] | None) -> None:
         self.commit([self.topics.decide_add_partitions(name, count, assignments)])

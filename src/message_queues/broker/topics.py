@@ -32,8 +32,10 @@ LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 MAX_PARTITIONS_PER_REQUEST = 10_000
 """As KRaft's MAX_RECORDS_PER_USER_OP: what one call may create."""
 
-
 CLUSTER_METADATA = "__cluster_metadata"
+OFFSETS = "__consumer_offsets"
+INTERNAL = frozenset({OFFSETS, "__transaction_state", "__share_group_state"})
+"""Told apart in the answers to clients, whoever created them."""
 
 
 def check_topic_name(name: str) -> None:
@@ -74,6 +76,10 @@ class Topic:
 
     def __repr__(self) -> str:
         return f"<Topic {self.name} of {len(self.partitions)} partitions>"
+
+    @property
+    def is_internal(self) -> bool:
+        return self.name in INTERNAL
 
     @property
     def replication_factor(self) -> int:

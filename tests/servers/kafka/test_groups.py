@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.servers.kafka.asked_node import AskedNode, asked_node
 
+from message_queues.broker.topics import OFFSETS, TopicSpec
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.groups import (
     DeleteGroupsRequest,
@@ -25,6 +26,7 @@ from message_queues.protocols.kafka.messages.groups import (
     SyncGroupRequestAssignment,
     SyncGroupResponse,
 )
+from message_queues.protocols.kafka.messages.metadata import MetadataRequest
 from message_queues.servers.kafka.groups import (
     delete_groups,
     describe_groups,
@@ -35,6 +37,7 @@ from message_queues.servers.kafka.groups import (
     list_groups,
     sync_group,
 )
+from message_queues.servers.kafka.metadata import metadata
 
 SUBSCRIPTION = struct.pack(">hih", 0, 1, 6) + b"orders" + struct.pack(">i", -1)
 
@@ -249,22 +252,44 @@ def test_a_coordinator_is_found_in_every_version(version: int, key_type: int) ->
         owner = node.broker.groups.coordinator_of("hello")
         if version >= 4:
             request = FindCoordinatorRequest(key_type=key_type, coordinator_keys=["hello", ""])
-            found, of_nothing = node.ask(find_coordinator, request, version).coordinators
+            found, of_nothing = (await node.ask_and_wait(find_coordinator, request, version)).coordinators
             assert (found.key, found.node_id, found.host, found.port) == ("hello", owner, "127.0.0.1", 9092 + owner)
             assert (of_nothing.error_code, of_nothing.node_id) == (ErrorCode.NONE, 0)
         else:
-            one = node.ask(find_coordinator, FindCoordinatorRequest(key="hello", key_type=key_type), version)
+            one = await node.ask_and_wait(find_coordinator, FindCoordinatorRequest(key="hello", key_type=key_type), version)
             assert (one.error_code, one.node_id, one.host, one.port) == (ErrorCode.NONE, owner, "127.0.0.1", 9092 + owner)
             assert one.error_message == ("NONE" if version >= 1 else "")
 
     on_node(scenario, (0, 1, 2))
 
 
+def test_the_offsets_topic_appears_as_the_coordinator_of_a_group_is_looked_for() -> None:
+    async def scenario(node: AskedNode) -> None:
+        await node.ask_and_wait(find_coordinator, FindCoordinatorRequest(key_type=1, coordinator_keys=["transactional"]), 6)
+        assert OFFSETS not in node.broker.topics.by_name
+        await node.ask_and_wait(find_coordinator, FindCoordinatorRequest(key_type=0, coordinator_keys=["g"]), 6)
+        described = (await node.ask_and_wait(metadata, MetadataRequest(topics=None), 13)).topics
+        assert {topic.name for topic in described if topic.is_internal} == {OFFSETS}
+
+    on_node(scenario)
+
+
+def test_a_coordinator_is_found_where_the_name_of_the_offsets_topic_is_taken() -> None:
+    async def scenario(node: AskedNode) -> None:
+        await node.broker.create_topic(TopicSpec("__consumer.offsets", 1, 1))
+        [found] = (await node.ask_and_wait(find_coordinator, FindCoordinatorRequest(coordinator_keys=["g"]), 6)).coordinators
+        assert found.error_code == ErrorCode.NONE
+
+    on_node(scenario)
+
+
 def test_share_groups_have_no_coordinator() -> None:
     async def scenario(node: AskedNode) -> None:
-        [found] = node.ask(find_coordinator, FindCoordinatorRequest(key_type=2, coordinator_keys=["g:t:0"]), 6).coordinators
+        of_several = FindCoordinatorRequest(key_type=2, coordinator_keys=["g:t:0"])
+        [found] = (await node.ask_and_wait(find_coordinator, of_several, 6)).coordinators
         assert (found.error_code, found.node_id, found.port) == (ErrorCode.INVALID_REQUEST, -1, -1)
-        assert node.ask(find_coordinator, FindCoordinatorRequest(key="g:t:0", key_type=2), 3).error_code == ErrorCode.INVALID_REQUEST
+        of_one = await node.ask_and_wait(find_coordinator, FindCoordinatorRequest(key="g:t:0", key_type=2), 3)
+        assert of_one.error_code == ErrorCode.INVALID_REQUEST
 
     on_node(scenario)
 

@@ -97,6 +97,7 @@ def _topic_page(topic: Topic, partitions: list[Partition]) -> DescribeTopicParti
     return DescribeTopicPartitionsResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
+        is_internal=topic.is_internal,
         partitions=[
             DescribeTopicPartitionsResponsePartition(
                 partition_index=partition.index,

@@ -14,6 +14,7 @@ from typing import TypeVar
 from message_queues.broker.broker import Broker
 from message_queues.broker.coordination.classic_group import ClassicGroup, GroupState, Joined, Synced
 from message_queues.broker.coordination.coordinator import Join, Leaver, Sync
+from message_queues.broker.topics import OFFSETS
 from message_queues.errors import InconsistentGroupProtocol, MemberIdRequired, MessageQueuesError
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.groups import (
@@ -68,7 +69,9 @@ Answer = TypeVar("Answer", Joined, Synced)
 # FindCoordinator
 
 
-def find_coordinator(context: RequestContext, request: FindCoordinatorRequest) -> FindCoordinatorResponse:
+async def find_coordinator(context: RequestContext, request: FindCoordinatorRequest) -> FindCoordinatorResponse:
+    if request.key_type == GROUP:
+        await context.broker.create_missing_topics([OFFSETS])
     if context.api_version >= FIRST_WITH_SEVERAL_KEYS:
         return FindCoordinatorResponse(coordinators=[_coordinator(context, request.key_type, key) for key in request.coordinator_keys])
     found = _coordinator(context, request.key_type, request.key)

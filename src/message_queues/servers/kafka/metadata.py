@@ -5,7 +5,7 @@ first answer still says UNKNOWN_TOPIC_OR_PARTITION).
 """
 
 from message_queues.broker.logs.partition import Partition
-from message_queues.broker.topics import Topic, TopicSpec, check_topic_name
+from message_queues.broker.topics import Topic, check_topic_name
 from message_queues.errors import MessageQueuesError, UnknownTopicId, UnknownTopicOrPartition
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.metadata import (
@@ -61,18 +61,9 @@ async def _create_missing(context: RequestContext, request: MetadataRequest) -> 
     broker = context.broker
     if not request.allow_auto_topic_creation or not broker.config.boolean("auto.create.topics.enable"):
         return
-    created = False
-    for asked in request.topics or ():
-        if asked.name is None or asked.topic_id != ZERO_UUID or asked.name in broker.topics.by_name:
-            continue
-        try:
-            broker.commit([broker.topics.decide_create(TopicSpec(asked.name))])
-        except MessageQueuesError:
-            # The answer for this topic says what is wrong with it.
-            continue
-        created = True
-    if created:
-        await broker.synced()
+    await broker.create_missing_topics(
+        asked.name for asked in request.topics or () if asked.name is not None and asked.topic_id == ZERO_UUID
+    )
 
 
 def _asked_for(context: RequestContext, asked: MetadataRequestTopic, operations: int) -> MetadataResponseTopic:
@@ -97,6 +88,7 @@ def _described(topic: Topic, operations: int) -> MetadataResponseTopic:
     return MetadataResponseTopic(
         name=topic.name,
         topic_id=topic.topic_id,
+        is_internal=topic.is_internal,
         partitions=[_partition(partition) for partition in topic.partitions],
         topic_authorized_operations=operations,
     )

@@ -14,6 +14,7 @@ from message_queues.errors import (
     InvalidProducerEpoch,
     InvalidRecord,
     InvalidRequiredAcks,
+    InvalidTopic,
     MessageQueuesError,
     NotABatch,
     NotEnoughReplicas,
@@ -194,6 +195,8 @@ def _partition(topics: Topics, version: int, topic: bytes, index: int) -> Partit
         found = topics.by_name.get(topic.decode("utf-8", "replace"))
         if found is None:
             raise UnknownTopicOrPartition("This server does not host this topic-partition.")
+    if found.is_internal:
+        raise InvalidTopic(f"Cannot append to internal topic {found.name}")
     if not 0 <= index < len(found.partitions):
         raise UnknownTopicOrPartition("This server does not host this topic-partition.")
     return found.partitions[index]
