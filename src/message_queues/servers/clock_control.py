@@ -4,7 +4,7 @@
     POST /clock  {"advance_ms": 86400000}    moves it, and fires what has become due on the way
     POST /clock  {"now_ms": 1700086400000}   likewise, to a point in time
 
-A time that would go back, or a body that says neither, is answered with 400 and a sentence.
+A time that would go back or is more than a year ahead, or a body that says neither, is answered with 400 and a sentence.
 """
 
 import asyncio
@@ -19,6 +19,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from message_queues.broker.clock import ManualClock, Timers, advance
+
+LONGEST_MOVE_MS = 366 * 86_400_000
+"""Whatever happens every few minutes happens so often on the way that a longer one would hold up the server."""
+LONGEST_BODY_BYTES = 200
 
 
 class HttpServer(uvicorn.Server):
@@ -54,19 +58,29 @@ class ClockControl:
 
     async def _move(self, request: Request) -> JSONResponse:
         try:
-            now_ms = self._wanted(json.loads(await request.body()))
+            now_ms = self._wanted(await self._body(request))
         except ValueError as error:
             return JSONResponse({"error": str(error)}, status_code=400)
         fired = advance(self._clock, self._timers, now_ms)
         return JSONResponse({"now_ms": self._clock.now_ms(), "fired": fired})
 
-    def _wanted(self, body: object) -> int:
+    async def _body(self, request: Request) -> bytes:
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LONGEST_BODY_BYTES:
+                raise ValueError(f"a body of at most {LONGEST_BODY_BYTES} bytes is read")
+        return body
+
+    def _wanted(self, body: bytes) -> int:
         current_ms = self._clock.now_ms()
-        match body:
-            case {"advance_ms": int(advance_ms)} if advance_ms >= 0:
+        match json.loads(body):
+            # `True` is an int too.
+            case {"advance_ms": int(advance_ms)} if advance_ms is not True and 0 <= advance_ms <= LONGEST_MOVE_MS:
                 return current_ms + advance_ms
-            case {"now_ms": int(now_ms)} if now_ms >= current_ms:
+            case {"now_ms": int(now_ms)} if current_ms <= now_ms <= current_ms + LONGEST_MOVE_MS:
                 return now_ms
         raise ValueError(
-            f'give {{"advance_ms": N}} with N from 0 on, or {{"now_ms": N}} with N from {current_ms} on; not {json.dumps(body)}'
+            f'give {{"advance_ms": N}} with N from 0 to {LONGEST_MOVE_MS}, or {{"now_ms": N}} with N from {current_ms} to '
+            f"{current_ms + LONGEST_MOVE_MS}; not {body.decode('utf-8', 'replace')}"
         )
