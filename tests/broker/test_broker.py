@@ -28,6 +28,28 @@ def run_now(work: Callable[[], None], done: Callable[[], None]) -> None:
     done()
 
 
+class SlowDisk:
+    """What goes to another thread waits here until it is told to run."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[Callable[[], None], Callable[[], None]]] = []
+
+    def run_in_background(self, work: Callable[[], None], done: Callable[[], None]) -> None:
+        self.waiting.append((work, done))
+
+    async def work(self) -> int:
+        """Until there is nothing to do; returns how many times it was asked."""
+        times = 0
+        await asyncio.sleep(0)
+        while self.waiting:
+            work, done = self.waiting.pop(0)
+            work()
+            done()
+            times += 1
+            await asyncio.sleep(0)
+        return times
+
+
 class World:
     """Brokers one after the other, each on what the one before has left on the disk."""
 
@@ -52,6 +74,13 @@ class World:
             self.data.close()
             raise
         self.broker = broker
+        return broker
+
+    def open_synced(self, disk: SlowDisk) -> Broker:
+        """With fsync."""
+        turn = Turn(asyncio.get_running_loop().call_soon, disk.run_in_background)
+        broker = Broker(DataDirectory(str(self.place)), BrokerSettings(fsync=True), self.clock, turn)
+        broker.open()
         return broker
 
     def crash(self) -> None:
@@ -439,5 +468,77 @@ def test_nothing_is_promised_once_the_journal_could_not_be_written(tmp_path: Pat
         assert len(told) == 1
         broker.close()
         assert [len(topic.partitions) for topic in world.open().topics] == [3]
+
+    in_a_world(tmp_path, scenario)
+
+
+# Synced
+
+
+async def with_topic(world: World, disk: SlowDisk) -> tuple[Broker, Partition]:
+    broker = world.open_synced(disk)
+    creating = asyncio.ensure_future(broker.create_topic(TopicSpec("orders", 2, 1)))
+    await asyncio.sleep(0)
+    await disk.work()
+    await creating
+    return broker, broker.topics.partition("orders", 0)
+
+
+def test_with_fsync_nothing_is_told_or_shown_before_it_is_synced(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        disk = SlowDisk()
+        broker, partition = await with_topic(world, disk)
+        appending = asyncio.ensure_future(append(broker, partition, b"a"))
+        creating = asyncio.ensure_future(broker.create_topic(TopicSpec("another", 1, 1)))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert (partition.log.flushed_offset, partition.high_watermark) == (1, 0)
+        assert not appending.done()
+        assert not creating.done()
+        assert await disk.work() == 2  # the partition and the journal
+        assert await appending == 0
+        await creating
+        assert values(partition) == [b"a"]
+        broker.close()
+
+    in_a_world(tmp_path, scenario)
+
+
+def test_many_producers_share_a_sync_and_those_who_come_during_it_the_next(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        disk = SlowDisk()
+        broker, partition = await with_topic(world, disk)
+        first = [asyncio.ensure_future(append(broker, partition, b"%d" % number)) for number in range(50)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(disk.waiting) == 1
+        second = [asyncio.ensure_future(append(broker, partition, b"later %d" % number)) for number in range(50)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert len(disk.waiting) == 1
+        assert await disk.work() == 2
+        assert sorted(await asyncio.gather(*first)) == list(range(50))
+        assert sorted(await asyncio.gather(*second)) == list(range(50, 100))
+        broker.close()
+
+    in_a_world(tmp_path, scenario)
+
+
+def test_a_topic_that_is_deleted_while_it_is_synced_holds_up_nobody(tmp_path: Path) -> None:
+    async def scenario(world: World) -> None:
+        disk = SlowDisk()
+        broker, partition = await with_topic(world, disk)
+        appended = asyncio.ensure_future(append(broker, partition, b"a"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        meanwhile = asyncio.ensure_future(append(broker, broker.topics.partition("orders", 1), b"b"))
+        await asyncio.sleep(0)
+        deleted = asyncio.ensure_future(broker.delete_topic(broker.topics.named("orders").topic_id))
+        await asyncio.sleep(0)
+        await disk.work()
+        await asyncio.gather(appended, meanwhile, deleted)
+        await disk.work()
+        assert list((world.place / "topics").iterdir()) == []
+        broker.close()
 
     in_a_world(tmp_path, scenario)
