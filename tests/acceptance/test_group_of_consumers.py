@@ -123,7 +123,7 @@ def test_iterating_members_share_the_work_too(mq: MessageQueues, topic: str) -> 
     first.commit()
 
     def iterate(consumer: Consumer) -> None:
-        seen.extend((message.partition, message.offset) for message in consumer.messages(idle_timeout_ms=3000))
+        seen.extend((message.partition, message.offset) for message in consumer.messages(idle_timeout_ms=1500))
 
     threads = [threading.Thread(target=iterate, args=[consumer], daemon=True) for consumer in (first, second)]
     for thread in threads:

@@ -253,7 +253,8 @@ def test_a_missing_topic_of_a_subscription_is_logged_once_and_found_when_it_come
     client: KafkaClient, topic: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     later = f"later-{topic}"
-    consumer, listener = client.consumer(ConsumerOptions(f"g-{topic}", "earliest")), Partitions()
+    options = ConsumerOptions(f"g-{topic}", "earliest", {"topic.metadata.refresh.interval.ms": 200})
+    consumer, listener = client.consumer(options), Partitions()
     consumer.subscribe([topic, later], listener)
     eventually(lambda: (consumer.fetch(10, 0.1), later in caplog.text)[1])
     client.admin.create_topic(NewTopic(later, 1, 1, {}))
