@@ -10,12 +10,26 @@ from tests.servers.running_server import Client, eventually, resident_bytes, run
 
 from message_queues.broker.topics import TopicSpec
 from message_queues.protocols.kafka.api_keys import ApiKey
+from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.frame import request_frame
 from message_queues.protocols.kafka.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from message_queues.protocols.kafka.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic
 from message_queues.protocols.kafka.messages.groups import JoinGroupRequest, JoinGroupRequestProtocol
-from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataResponse
+from message_queues.protocols.kafka.messages.list_offsets import (
+    ListOffsetsPartition,
+    ListOffsetsRequest,
+    ListOffsetsResponse,
+    ListOffsetsTopic,
+)
+from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
 from message_queues.protocols.kafka.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
+from message_queues.protocols.kafka.messages.topics import (
+    CreatableTopic,
+    CreateTopicsRequest,
+    CreateTopicsResponse,
+    DeleteTopicsRequest,
+    DeleteTopicsResponse,
+)
 from message_queues.records.batch import Record, build_batch
 from message_queues.servers.server import Server
 
@@ -94,6 +108,22 @@ def test_thousands_of_requests_at_once_are_answered_one_by_one() -> None:
             client.writer.write(b"".join(client.frame(ApiVersionsRequest(), 0) for _ in range(5000)))
             for correlation_id in range(1, 5001):
                 assert (await client.receive_frame())[:4] == struct.pack(">i", correlation_id)
+
+    with_server(scenario)
+
+
+def test_requests_take_effect_in_their_order_whether_they_wait_or_not() -> None:
+    async def scenario(server: Server) -> None:
+        async with await Client.connected(server) as client:
+            topic = CreatableTopic(name="new", num_partitions=2, replication_factor=1)
+            client.send(CreateTopicsRequest(topics=[topic]), 5)
+            client.send(ListOffsetsRequest(topics=[ListOffsetsTopic(name="new", partitions=[ListOffsetsPartition(timestamp=-1)])]), 5)
+            client.send(DeleteTopicsRequest(topic_names=["new"]), 5)
+            client.send(MetadataRequest(topics=[MetadataRequestTopic(name="new")], allow_auto_topic_creation=False), 5)
+            assert (await client.receive(CreateTopicsResponse, 5)).topics[0].error_code == 0
+            assert (await client.receive(ListOffsetsResponse, 5)).topics[0].partitions[0].error_code == 0
+            assert (await client.receive(DeleteTopicsResponse, 5)).responses[0].error_code == 0
+            assert (await client.receive(MetadataResponse, 5)).topics[0].error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
 
     with_server(scenario)
 
@@ -198,6 +228,29 @@ def test_the_line_tells_who_it_was_and_what_was_asked(caplog: pytest.LogCaptureF
     (record,) = caplog.records
     told = vars(record)
     assert (told["client"], told["client_id"], told["api"], told["version"]) == ("127.0.0.1", "shop", "Metadata", 99)
+
+
+TOO_LONG = struct.pack(">h", 20_000) + b"\xff" * 20_000
+"""A name that is not UTF-8: read as Java reads it, it is longer than a response can say."""
+UNSPEAKABLE = {
+    "Produce": struct.pack(">hhih hhii", 0, 3, 1, -1, -1, 1, 0, 1) + TOO_LONG + struct.pack(">iii", 1, 0, 0),
+    "Metadata": struct.pack(">hhih i", 3, 1, 1, -1, 1) + TOO_LONG,
+    "ListOffsets": struct.pack(">hhih ii", 2, 1, 1, -1, -1, 1) + TOO_LONG + struct.pack(">i", 0),
+}
+
+
+@pytest.mark.parametrize("name", UNSPEAKABLE)
+def test_a_name_that_cannot_be_told_back_closes_the_connection_with_one_line(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(server: Server) -> None:
+        async with await Client.connected(server) as client, await Client.connected(server) as other:
+            client.writer.write(struct.pack(">i", len(UNSPEAKABLE[name])) + UNSPEAKABLE[name])
+            other.send(produce(b"of another client, in the same turn"), 8)
+            assert await client.until_closed() == b""
+            await other.receive(ProduceResponse, 8)
+
+    with_server(scenario)
+    (said,) = reasons(caplog)
+    assert "the response does not fit" in said
 
 
 @pytest.mark.parametrize("broken", [BROKEN["no such API"][0], BROKEN["too large"][0]])

@@ -6,7 +6,7 @@ raises `FrameTooLarge`; nothing is allocated for bytes that have not come. `requ
 
 import struct
 
-from message_queues.errors import FrameTooLarge
+from message_queues.errors import FrameTooLarge, ProtocolError
 from message_queues.protocols.kafka.codec import encode_into
 from message_queues.protocols.kafka.header import request_header, response_header
 from message_queues.protocols.kafka.message import Message
@@ -84,7 +84,12 @@ def request_frame(api_key: int, api_version: int, correlation_id: int, client_id
 
 
 def response_frame(api_key: int, api_version: int, correlation_id: int, response: Message) -> bytes:
+    """Raises ProtocolError when what the client asked about is too long to be told back."""
     chunks = [b"", response_header(api_key, api_version, correlation_id)]
-    encode_into(response, api_version, chunks)
+    try:
+        encode_into(response, api_version, chunks)
+    except struct.error as error:
+        # A string that is not UTF-8 grows when it is read, and may then be longer than an INT16 says.
+        raise ProtocolError(f"the response does not fit its version: {error}") from error
     chunks[0] = _pack_size(sum(map(len, chunks)))
     return b"".join(chunks)

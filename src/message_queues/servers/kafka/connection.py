@@ -9,9 +9,8 @@ What a client may pile up is bounded: a frame's size, the replies it has not had
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from inspect import isawaitable
 from typing import cast
 
 from message_queues.broker.broker import Broker
@@ -22,6 +21,7 @@ from message_queues.protocols.kafka.frame import FrameSplitter, response_frame
 from message_queues.protocols.kafka.header import RequestHeader, parse_request_header
 from message_queues.protocols.kafka.message import Message
 from message_queues.servers.kafka import api_versions, fetch, produce
+from message_queues.servers.kafka.begun_answer import BegunAnswer
 from message_queues.servers.kafka.context import Endpoint, RequestContext
 from message_queues.servers.kafka.familiar_produce import FamiliarProduce
 from message_queues.servers.kafka.fetch_sessions import FetchSessions
@@ -223,23 +223,21 @@ class KafkaConnection(asyncio.Protocol):
         request = decode(api.request, header.api_version, frame, header.body_position)
         context = RequestContext(self.broker, self.node.node_id, header.api_version, header.client_id, self._client_host, self.endpoints)
         answer = HANDLERS[api.key](context, request)
-        if isawaitable(answer):
-            task = asyncio.ensure_future(self._answer_later(self.begin_reply(), header, answer))
+        if not isinstance(answer, Message):
+            answer = BegunAnswer.begin(answer)
+        if isinstance(answer, BegunAnswer):
+            task = asyncio.get_running_loop().create_task(self._answer_later(self.begin_reply(), header, answer))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            assert isinstance(answer, Message)
             response = response_frame(header.api_key, header.api_version, header.correlation_id, answer)
             self.finish(self.begin_reply(), (response,))
 
-    async def _answer_later(self, reply: Reply, header: RequestHeader, answer: Awaitable[Message]) -> None:
+    async def _answer_later(self, reply: Reply, header: RequestHeader, answer: BegunAnswer) -> None:
         try:
             response = response_frame(header.api_key, header.api_version, header.correlation_id, await answer)
         except MessageQueuesError as error:
-            # This reply will not come, nor those of requests after it.
-            while self._replies.pop() is not reply:
-                pass
-            self._give_up(str(error), header)
+            self.break_off(reply, str(error), header)
         except Exception:
             self._fail(header)
         else:
@@ -270,6 +268,13 @@ class KafkaConnection(asyncio.Protocol):
                 write(piece)
         if self._complaint is not None and not replies:
             self._give_up(*self._complaint)
+
+    def break_off(self, reply: Reply, reason: str, header: RequestHeader) -> None:
+        """This reply will not come, nor those to the requests after it."""
+        if reply in self._replies:
+            while self._replies.pop() is not reply:
+                pass
+            self._give_up(reason, header)
 
     def refuse(self, reason: str, header: RequestHeader) -> None:
         """For a request that takes no reply (acks=0), closing is the only way to say that it has failed."""

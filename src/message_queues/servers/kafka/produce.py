@@ -21,6 +21,7 @@ from message_queues.errors import (
     NotLeaderOrFollower,
     NotOneBatch,
     OutOfOrderSequence,
+    ProtocolError,
     UnknownTopicId,
     UnknownTopicOrPartition,
     UnsupportedCompressionType,
@@ -83,7 +84,12 @@ class Production:
                 reasons = "; ".join(str(error) for topic in self.refused.values() for _, _, error in topic)
                 self.connection.refuse(f"produce with acks=0 failed: {reasons}", self.header)
         elif self.refused:
-            self.connection.finish(self.reply, (self._response_with_errors(),))
+            try:
+                response = self._response_with_errors()
+            except ProtocolError as error:
+                self.connection.break_off(self.reply, str(error), self.header)
+            else:
+                self.connection.finish(self.reply, (response,))
         else:
             self.connection.finish(self.reply, (encode_success(self.header.api_version, self.header.correlation_id, self.appended),))
 
