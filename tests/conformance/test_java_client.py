@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.conformance.java_client import java_program
 from tests.conformance.librdkafka import publish, read
 from tests.conformance.topics import Topics, unique_name
 from tests.patience import eventually
 from tests.servers_under_test import ServerUnderTest
-from tools import java as java_tool
-from tools.kafka import CannotInstall
 from tools.scenarios import Refused, ScenarioProgram
 
 from message_queues import MessageQueues
@@ -26,11 +25,7 @@ KEYS = [f"customer-{number}" for number in range(100)] + ["", "a", "ключ", "
 
 @pytest.fixture(scope="session")
 def java(server: ServerUnderTest) -> Iterator[ScenarioProgram]:
-    try:
-        java_tool.install()
-    except CannotInstall as missing:
-        pytest.skip(str(missing))
-    with java_tool.program(server.bootstrap_servers) as program:
+    with java_program(server) as program:
         yield program
 
 
@@ -127,6 +122,20 @@ def test_a_topic_is_made_when_it_is_produced_to(java: ScenarioProgram) -> None:
     assert (partition["partition"], partition["replicas"]) == (0, 1)
 
 
+def test_threads_share_a_producer(java: ScenarioProgram, topics: Topics) -> None:
+    topic = topics.new(partitions=6)
+    assert java.play("produce_from_threads", topic=topic, threads=8, count=500, config={"batch.size": 1000}) == 4000
+    records = java.play("read", topic=topic, partitions=list(range(6)), count=4000)
+    for key in range(8):
+        of_one_thread = [each for each in records if each["key"] == str(key)]
+        assert [int(each["value"]) for each in of_one_thread] == list(range(500))
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+def test_a_producer_goes_on_when_its_topic_is_made_again(java: ScenarioProgram, topics: Topics, idempotent: bool) -> None:
+    assert java.play("produce_to_recreated_topic", topic=topics.new(), config={"enable.idempotence": idempotent}) == [0, 1, 0]
+
+
 def test_keys_land_in_the_same_partitions_as_those_of_the_library(java: ScenarioProgram, topics: Topics, bootstrap: str) -> None:
     topic = topics.new(partitions=12)
     of_java = java.play("produce", topic=topic, records=[{"key": key, "value": "v"} for key in KEYS])
@@ -216,6 +225,21 @@ def test_a_consumer_knows_its_lag(java: ScenarioProgram, topics: Topics) -> None
     assert java.play("lag", topic=topic, read=4, config={"max.poll.records": 1}) == 6
 
 
+def test_a_consumer_goes_from_topic_to_topic_and_back(java: ScenarioProgram, topics: Topics) -> None:
+    one, other = topics.new(), topics.new()
+    produce(java, one, "a", "b")
+    produce(java, other, "c", "d")
+    read_in_turn = java.play("reassign", topics=[one, other, one, other, one], count=2)
+    assert read_in_turn == [["a", "b"], ["c", "d"], ["a", "b"], ["c", "d"], ["a", "b"]]
+
+
+def test_a_consumer_of_committed_records_reads_those_without_a_transaction(java: ScenarioProgram, topics: Topics) -> None:
+    topic = topics.new()
+    produce(java, topic, "a", "b")
+    config = {"isolation.level": "read_committed", "check.crcs": True, "client.rack": "r1"}
+    assert [each["value"] for each in java.play("read", topic=topic, count=2, config=config)] == ["a", "b"]
+
+
 def test_a_consumer_lists_topics(java: ScenarioProgram, topics: Topics) -> None:
     topic = topics.new(partitions=3)
     assert java.play("listed_topics")[topic] == 3
@@ -288,6 +312,17 @@ def test_a_subscription_by_pattern_takes_all_topics_that_match(java: ScenarioPro
     assert java.play("pattern", pattern=pattern, group=unique_name("group"), partitions=3) == wanted
 
 
+def test_new_partitions_are_noticed_and_taken(java: ScenarioProgram, topics: Topics) -> None:
+    topic = topics.new(partitions=2)
+    config = {"metadata.max.age.ms": 100}
+    assert java.play("new_partitions", topic=topic, group=unique_name("group"), count=6, config=config) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_topic_is_made_when_it_is_subscribed_to(java: ScenarioProgram) -> None:
+    config = {"metadata.max.age.ms": 100}
+    assert java.play("join", topic=unique_name("made"), group=unique_name("group"), config=config) == [0]
+
+
 def test_a_session_that_is_too_short_is_refused(java: ScenarioProgram, topics: Topics) -> None:
     config = {"session.timeout.ms": 500, "heartbeat.interval.ms": 100}
     assert refusal(java, "join", topic=topics.new(), group=unique_name("group"), config=config) == "InvalidSessionTimeoutException"
@@ -345,6 +380,12 @@ def test_a_topic_goes_by_its_id_too(java: ScenarioProgram) -> None:
     eventually(lambda: topic not in java.play("list_topics"))
     assert refusal(java, "describe_topic", topic_id=topic_id) == "UnknownTopicIdException"
     assert refusal(java, "delete_topic", topic_id=topic_id) == "UnknownTopicIdException"
+
+
+def test_a_topic_of_many_partitions_is_described_in_parts(java: ScenarioProgram, topics: Topics) -> None:
+    topic = topics.new(partitions=50)
+    described = java.play("describe_topic", topic=topic, partitions_in_a_response=7)
+    assert [each["partition"] for each in described["partitions"]] == list(range(50))
 
 
 def test_replicas_may_be_placed_by_hand(java: ScenarioProgram) -> None:

@@ -15,7 +15,7 @@ final class Cluster implements AutoCloseable {
     static final long PATIENCE_MS = 20_000;
 
     final Admin admin;
-    private final String bootstrapServers;
+    final String bootstrapServers;
 
     Cluster(String bootstrapServers) {
         this.bootstrapServers = bootstrapServers;

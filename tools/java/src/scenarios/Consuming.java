@@ -26,6 +26,7 @@ final class Consuming {
             "reset", Consuming::reset,
             "read_beyond", Consuming::readBeyond,
             "lag", Consuming::lag,
+            "reassign", Consuming::reassign,
             "listed_topics", Consuming::listedTopics);
 
     private static final Duration TURN = Duration.ofMillis(100);
@@ -159,6 +160,20 @@ final class Consuming {
             next(consumer, arguments.get("read").asInt());
             return consumer.currentLag(partitions.iterator().next()).orElse(-1);
         }
+    }
+
+    /** topics, count: the values of each topic's first records, as one consumer goes from topic to topic, and over again. */
+    private static Object reassign(Cluster cluster, JsonNode arguments) {
+        List<List<String>> read = new ArrayList<>();
+        try (KafkaConsumer<byte[], byte[]> consumer = cluster.consumer(null, arguments.get("config"))) {
+            for (String topic : Text.list(arguments.get("topics"))) {
+                TopicPartition partition = new TopicPartition(topic, 0);
+                consumer.assign(List.of(partition));
+                consumer.seekToBeginning(List.of(partition));
+                read.add(next(consumer, arguments.get("count").asInt()).stream().map(each -> Text.text(each.value())).toList());
+            }
+        }
+        return read;
     }
 
     private static Object listedTopics(Cluster cluster, JsonNode arguments) {

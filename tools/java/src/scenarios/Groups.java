@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
@@ -23,6 +24,7 @@ final class Groups {
             "committed", Groups::committed,
             "resume", Groups::resume,
             "pattern", Groups::pattern,
+            "new_partitions", Groups::newPartitions,
             "join", Groups::join);
 
     private Groups() {}
@@ -150,6 +152,18 @@ final class Groups {
             member.subscribe(Pattern.compile(arguments.get("pattern").asText()));
             Member.pollUntil(() -> member.holds(arguments.get("partitions").asInt()), member);
             return member.consumer.assignment().stream().map(TopicPartition::topic).distinct().sorted().toList();
+        }
+    }
+
+    /** topic, group, count: what a member holds when the topic has been given so many partitions. */
+    private static Object newPartitions(Cluster cluster, JsonNode arguments) throws Exception {
+        int count = arguments.get("count").asInt();
+        try (Member member = new Member(cluster, arguments.get("group").asText(), arguments.get("config"))) {
+            member.subscribe(arguments.get("topic").asText());
+            Member.pollUntil(() -> !member.partitions().isEmpty(), member);
+            cluster.admin.createPartitions(Map.of(arguments.get("topic").asText(), NewPartitions.increaseTo(count))).all().get();
+            Member.pollUntil(() -> member.holds(count), member);
+            return member.partitions();
         }
     }
 

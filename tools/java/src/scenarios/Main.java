@@ -33,6 +33,7 @@ public final class Main {
         scenarios.putAll(ConfigAdministration.SCENARIOS);
         scenarios.putAll(GroupAdministration.SCENARIOS);
         scenarios.putAll(ClusterFacts.SCENARIOS);
+        scenarios.putAll(Tools.SCENARIOS);
         try (Cluster cluster = new Cluster(arguments[0])) {
             BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {

@@ -1,20 +1,27 @@
 package scenarios;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
 /** KafkaProducer. */
 final class Producing {
-    static final Map<String, Scenario> SCENARIOS =
-            Map.of("produce", Producing::produce, "partitions_for", Producing::partitionsFor, "transaction", Producing::transaction);
+    static final Map<String, Scenario> SCENARIOS = Map.of(
+            "produce", Producing::produce,
+            "produce_from_threads", Producing::produceFromThreads,
+            "produce_to_recreated_topic", Producing::produceToRecreatedTopic,
+            "partitions_for", Producing::partitionsFor,
+            "transaction", Producing::transaction);
 
     private Producing() {}
 
@@ -57,6 +64,46 @@ final class Producing {
             told.put("message", refused.getCause().getMessage());
         }
         return told;
+    }
+
+    /** topic, threads, count: each thread sends so many records of its own key; the keys are the threads' numbers, the values count up. */
+    private static Object produceFromThreads(Cluster cluster, JsonNode arguments) throws Exception {
+        String topic = arguments.get("topic").asText();
+        int count = arguments.get("count").asInt();
+        try (KafkaProducer<byte[], byte[]> producer = cluster.producer(arguments.get("config"))) {
+            AtomicInteger confirmed = new AtomicInteger();
+            List<Thread> threads = new ArrayList<>();
+            for (int number = 0; number < arguments.get("threads").asInt(); number++) {
+                byte[] key = Integer.toString(number).getBytes(StandardCharsets.UTF_8);
+                threads.add(new Thread(() -> {
+                    for (int each = 0; each < count; each++) {
+                        byte[] value = Integer.toString(each).getBytes(StandardCharsets.UTF_8);
+                        producer.send(new ProducerRecord<>(topic, key, value), (told, error) -> confirmed.addAndGet(error == null ? 1 : 0));
+                    }
+                }));
+            }
+            threads.forEach(Thread::start);
+            for (Thread thread : threads) {
+                thread.join();
+            }
+            producer.flush();
+            return confirmed.get();
+        }
+    }
+
+    /** topic: offsets of what one producer sends to it before and after it is deleted and made again. */
+    private static Object produceToRecreatedTopic(Cluster cluster, JsonNode arguments) throws Exception {
+        String topic = arguments.get("topic").asText();
+        ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, 0, null, new byte[1]);
+        try (KafkaProducer<byte[], byte[]> producer = cluster.producer(arguments.get("config"))) {
+            List<Long> offsets = new ArrayList<>();
+            offsets.add(producer.send(record).get().offset());
+            offsets.add(producer.send(record).get().offset());
+            cluster.admin.deleteTopics(List.of(topic)).all().get();
+            cluster.admin.createTopics(List.of(new NewTopic(topic, 1, (short) 1))).all().get();
+            offsets.add(producer.send(record).get().offset());
+            return offsets;
+        }
     }
 
     private static Object partitionsFor(Cluster cluster, JsonNode arguments) {

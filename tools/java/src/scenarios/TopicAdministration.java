@@ -11,6 +11,7 @@ import java.util.TreeMap;
 import org.apache.kafka.clients.admin.CreatePartitionsOptions;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
 import org.apache.kafka.clients.admin.CreateTopicsResult;
+import org.apache.kafka.clients.admin.DescribeTopicsOptions;
 import org.apache.kafka.clients.admin.ListTopicsOptions;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
@@ -70,7 +71,7 @@ final class TopicAdministration {
         return nodes;
     }
 
-    /** topic or topic_id. */
+    /** topic, with partitions_in_a_response if it shall come in parts; or topic_id. */
     private static Object describeTopic(Cluster cluster, JsonNode arguments) throws Exception {
         String id = Text.optional(arguments, "topic_id");
         if (id != null) {
@@ -78,7 +79,9 @@ final class TopicAdministration {
             return described(cluster.admin.describeTopics(TopicCollection.ofTopicIds(List.of(topicId))).topicIdValues().get(topicId).get());
         }
         String name = arguments.get("topic").asText();
-        return described(cluster.admin.describeTopics(TopicCollection.ofTopicNames(List.of(name))).topicNameValues().get(name).get());
+        DescribeTopicsOptions options = new DescribeTopicsOptions();
+        number(arguments, "partitions_in_a_response").ifPresent(options::partitionSizeLimitPerResponse);
+        return described(cluster.admin.describeTopics(TopicCollection.ofTopicNames(List.of(name)), options).topicNameValues().get(name).get());
     }
 
     private static Map<String, Object> described(TopicDescription topic) {
