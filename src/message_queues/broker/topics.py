@@ -215,7 +215,9 @@ class Topics:
         if additional > MAX_PARTITIONS_PER_REQUEST:
             raise PolicyViolation("Excessively large number of partitions per request.")
         if assignments is None:
-            replicas = self._nodes.place(additional, topic.replication_factor, first=topic.partitions[-1].replicas.assigned[0] + 1)
+            # From the node after the last one on, as if all had been placed at once.
+            after_last = self._nodes.ids.index(topic.partitions[-1].replicas.assigned[0]) + 1
+            replicas = self._nodes.place(additional, topic.replication_factor, first=after_last)
             return PartitionsAdded(topic_id=topic.topic_id, replicas=replicas)
         if len(assignments) != additional:
             raise InvalidReplicaAssignment(
@@ -286,5 +288,8 @@ class Topics:
         key = frozenset(configs.items())
         config = self._configs.get(key)
         if config is None:
+            if len(self._configs) > 2 * len(self.by_name) + 64:
+                # Most are of topics that have gone, or have other overrides now.
+                self._configs = {frozenset(topic.configs.items()): topic.config for topic in self}
             config = self._configs[key] = TopicConfig(configs, self._config)
         return config
