@@ -1,7 +1,7 @@
 """The servers that conformance and contract tests run against: `mq serve` as a process of its own, and a real Apache Kafka.
 
-Both start on free loopback ports with the same settings. The real one is started once per run; `REAL_KAFKA=host:port,…` names one
-that runs already, which lets several test processes share it.
+Both start on free loopback ports with the same settings. `REAL_KAFKA=host:port` and `REAL_KAFKA_3_NODES=host:port,…` name real ones
+that run already, which lets several test processes share them.
 """
 
 import json
@@ -26,6 +26,7 @@ SETTINGS = {
 }
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 10
+HEAP = "384M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,9 @@ class ServerUnderTest:
 EMBEDDED_ONE_NODE = pytest.param(("embedded", 1), id="embedded")
 EMBEDDED_THREE_NODES = pytest.param(("embedded", 3), id="embedded-3-nodes")
 REAL_KAFKA = pytest.param(("kafka", 1), id="kafka", marks=pytest.mark.real)
+REAL_KAFKA_THREE_NODES = pytest.param(("kafka", 3), id="kafka-3-nodes", marks=pytest.mark.real)
+
+ADDRESS_VARIABLES = {1: "REAL_KAFKA", 3: "REAL_KAFKA_3_NODES"}
 
 
 @contextmanager
@@ -61,14 +65,14 @@ def running(kind: str, nodes: int) -> Iterator[ServerUnderTest]:
 
 @contextmanager
 def running_kafka(nodes: int) -> Iterator[ServerUnderTest]:
-    if addresses := os.environ.get("REAL_KAFKA"):
+    if addresses := os.environ.get(ADDRESS_VARIABLES[nodes]):
         yield ServerUnderTest("kafka", tuple(addresses.split(",")))
         return
     try:
         install()
     except CannotInstall as reason:
         pytest.skip(str(reason))
-    with KafkaCluster(nodes, config=SETTINGS) as kafka:
+    with KafkaCluster(nodes, config=SETTINGS, heap=HEAP) as kafka:
         yield ServerUnderTest("kafka", tuple(kafka.addresses))
 
 

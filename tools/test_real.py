@@ -1,7 +1,7 @@
 """`python -m tools.test_real`: the tests that need other runtimes. What they need is installed first; what cannot be had is said at once.
 
-One Apache Kafka serves all test processes of the run. Without a runtime its tests are skipped; under CI that is a failure, since nobody
-would read of it there.
+An Apache Kafka of one node and one of three serve all test processes of the run. Without a runtime its tests are skipped; under CI that
+is a failure, since nobody would read of it there.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from tests.servers_under_test import SETTINGS
+from tests.servers_under_test import ADDRESS_VARIABLES, HEAP, SETTINGS
 
 from tools import java, kafka, node
 from tools.kafka import CannotInstall, KafkaCluster
@@ -47,8 +47,9 @@ def run_tests(*, with_kafka: bool) -> int:
     environment = dict(os.environ)
     with ExitStack() as stack:
         if with_kafka:
-            cluster = stack.enter_context(KafkaCluster(config=SETTINGS))
-            environment["REAL_KAFKA"] = cluster.bootstrap_servers
+            for nodes, variable in ADDRESS_VARIABLES.items():
+                cluster = stack.enter_context(KafkaCluster(nodes, config=SETTINGS, heap=HEAP))
+                environment[variable] = cluster.bootstrap_servers
         command = [sys.executable, "-m", "pytest", "-m", "real", "-n", WORKERS, "-rs", *(sys.argv[1:] or ["tests"])]
         return subprocess.run(command, env=environment, check=False).returncode
 

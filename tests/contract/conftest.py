@@ -28,5 +28,5 @@ def scene(server: ServerUnderTest) -> Iterator[Scene]:
 def kafka_says(request: pytest.FixtureRequest, server: ServerUnderTest) -> RecordedAnswers:
     """`kafka_says(answer)`: that the answer is the one that a real Kafka gave."""
     function: pytest.Function = request.node
-    test = re.sub(r"\[(embedded|kafka)(-|])", lambda found: "[" if found[2] == "-" else "", function.name)
+    test = re.sub(r"\[(embedded-3-nodes|embedded|kafka-3-nodes|kafka)(-|])", lambda found: "[" if found[2] == "-" else "", function.name)
     return RecordedAnswers(function.module.__name__, test, server.kind)

@@ -13,6 +13,7 @@ from tests.servers_under_test import ServerUnderTest
 
 from message_queues.errors import UnsupportedVersion
 from message_queues.protocols.kafka.codec import encode
+from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.message import Message
 from message_queues.protocols.kafka.messages.consumer_protocol import ConsumerProtocolSubscription
 from message_queues.protocols.kafka.messages.groups import (
@@ -78,11 +79,12 @@ class Scene:
         self._names[name] = f"<{stem}>"
         return name
 
-    def topic(self, partitions: int = 1, config: Mapping[str, str] | None = None, stem: str = "topic") -> str:
+    def topic(self, partitions: int = 1, config: Mapping[str, str] | None = None, *, stem: str = "topic", replicas: int = 1) -> str:
         """A new topic whose partitions have leaders."""
         name = self.name(stem)
         configs = [CreatableTopicConfig(name=key, value=value) for key, value in (config or {}).items()]
-        request = CreateTopicsRequest(topics=[CreatableTopic(name=name, num_partitions=partitions, replication_factor=1, configs=configs)])
+        topic = CreatableTopic(name=name, num_partitions=partitions, replication_factor=replicas, configs=configs)
+        request = CreateTopicsRequest(topics=[topic])
         answer = self.request(request, 7, CreateTopicsResponse)
         assert [topic.error_code for topic in answer.topics] == [0], answer
         eventually(lambda: self.is_ready(name))
@@ -96,9 +98,19 @@ class Scene:
         (described,) = self.request(request, 12, MetadataResponse).topics
         if described.error_code or any(partition.error_code for partition in described.partitions):
             return False
-        partitions = [ListOffsetsPartition(partition_index=each.partition_index, timestamp=-1) for each in described.partitions]
-        asked = ListOffsetsRequest(replica_id=-1, topics=[ListOffsetsTopic(name=topic, partitions=partitions)])
-        return all(each.error_code == 0 for each in self.request(asked, 7, ListOffsetsResponse).topics[0].partitions)
+        return all(self._answers(topic, each.partition_index, each.leader_id) for each in described.partitions)
+
+    def _answers(self, topic: str, partition: int, leader_id: int) -> bool:
+        part = ListOffsetsPartition(partition_index=partition, timestamp=-1)
+        asked = ListOffsetsRequest(replica_id=-1, topics=[ListOffsetsTopic(name=topic, partitions=[part])])
+        leader = self.client if self.server.node_count == 1 else RawClient(*self.server.host_and_port(leader_id))
+        try:
+            answer = leader.ask(asked, 7)
+        finally:
+            if leader is not self.client:
+                leader.close()
+        assert isinstance(answer, ListOffsetsResponse)
+        return answer.topics[0].partitions[0].error_code == 0
 
     def topic_id(self, topic: str) -> bytes:
         return self._ids_of_topics[topic]
@@ -120,13 +132,17 @@ class Scene:
 
     def ask(self, request: Message, version: int | None = None) -> Any:
         """The answer in one version, the newest unless told, ready to be compared."""
-        version = API_OF_REQUEST[type(request)].max_version if version is None else version
+        version = newest(request) if version is None else version
         try:
             return self.plain(self.client.ask(request, version))
         except ConnectionClosed:
             self.client.close()
             self.client = self.another_client()
             return CLOSED
+
+    def ask_at(self, client: RawClient, request: Message, version: int | None = None) -> Any:
+        """The answer of whatever node this connection is to."""
+        return self.plain(client.ask(request, newest(request) if version is None else version))
 
     def ask_all(self, request: Message | Callable[[], Message]) -> dict[str, Any]:
         """The answers in every version that can carry the request; versions that give equal ones are named together."""
@@ -158,10 +174,9 @@ class Scene:
             return found.coordinators[0].error_code == 0
 
         def is_loaded() -> bool:
-            groups = [f"group {number}" for number in range(50)]
-            return all(
-                group.error_code == 0 for group in self.request(DescribeGroupsRequest(groups=groups), 5, DescribeGroupsResponse).groups
-            )
+            asked = DescribeGroupsRequest(groups=[f"group {number}" for number in range(50)])
+            groups = self.request(asked, 5, DescribeGroupsResponse).groups
+            return all(group.error_code in (0, ErrorCode.NOT_COORDINATOR) for group in groups)
 
         def gives_producer_ids() -> bool:
             asked = InitProducerIdRequest(transactional_id=None, transaction_timeout_ms=60_000)
@@ -213,6 +228,10 @@ class Scene:
         )
         assert self.request(sync, 5, SyncGroupResponse).error_code == 0
         return first
+
+
+def newest(request: Message) -> int:
+    return API_OF_REQUEST[type(request)].max_version
 
 
 def subscription(topic: str) -> bytes:

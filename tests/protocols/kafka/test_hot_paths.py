@@ -161,3 +161,8 @@ def test_a_fetch_response_is_what_the_codec_writes(version: int, isolation_level
     if version >= 7:
         response.error_code, response.session_id = error, session_id
     assert b"".join(hot_fetch.encode(version, 5, error, session_id, isolation_level, answers)) == response_frame(1, version, 5, response)
+    if version >= 16:
+        leaders = [(2, "127.0.0.1", 9094, None), (3, "host", 9096, "rack")]
+        response.node_endpoints = [fetch.NodeEndpoint(node_id=node, host=host, port=port, rack=rack) for node, host, port, rack in leaders]
+        pieces = hot_fetch.encode(version, 5, error, session_id, isolation_level, answers, leaders)
+        assert b"".join(pieces) == response_frame(1, version, 5, response)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from message_queues.servers.kafka.connection import KafkaConnection, Reply
 
 FIRST_FROM_FOLLOWERS = 11
+FIRST_WITH_LEADER_HINTS = 16
 UNKNOWN_OFFSET = -1
 
 
@@ -91,7 +92,13 @@ class FetchInProgress:
 
     def _encoded(self, error: int, session_id: int, answers: list[PartitionAnswer]) -> list[bytes]:
         header = self.header
-        return encode(header.api_version, header.correlation_id, error, session_id, self.request.isolation_level, answers)
+        hinted = {answer.leader[0] for answer in answers if answer.leader is not None}
+        leaders = [
+            (endpoint.node_id, endpoint.host, endpoint.port, endpoint.rack)
+            for endpoint in (self.connection.endpoints if hinted else ())
+            if endpoint.node_id in hinted
+        ]
+        return encode(header.api_version, header.correlation_id, error, session_id, self.request.isolation_level, answers, leaders)
 
     # Reading
 
@@ -122,7 +129,8 @@ class FetchInProgress:
             records = partition.read(asked.fetch_offset, min(asked.max_bytes, budget), at_least_one=at_least_one)
         except MessageQueuesError as error:
             answer = PartitionAnswer(asked.topic, asked.index, error_code(error), UNKNOWN_OFFSET, UNKNOWN_OFFSET, b"")
-            if partition is not None and isinstance(error, NotLeaderOrFollower | FencedLeaderEpoch):
+            is_elsewhere = isinstance(error, NotLeaderOrFollower | FencedLeaderEpoch)
+            if partition is not None and is_elsewhere and self.header.api_version >= FIRST_WITH_LEADER_HINTS:
                 answer.leader = (partition.replicas.leader, partition.replicas.leader_epoch)
             return answer
         return PartitionAnswer(asked.topic, asked.index, 0, partition.high_watermark, partition.log.start_offset, records)

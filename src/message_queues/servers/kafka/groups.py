@@ -157,13 +157,19 @@ def sync_group(context: RequestContext, request: SyncGroupRequest) -> Awaitable[
         assignments={assignment.member_id: assignment.assignment for assignment in request.assignments},
     )
 
+    if context.api_version >= FIRST_SYNC_WITH_PROTOCOL and None in (request.protocol_type, request.protocol_name):
+        # Kafka finds this out before it asks who coordinates the group.
+        refusal = InconsistentGroupProtocol("SyncGroup names its protocol type and protocol from version 5 on")
+        return _sync_response(context, _refused(refusal))
+
     def send(reply: Callable[[Synced | MessageQueuesError], None]) -> None:
-        if context.api_version >= FIRST_SYNC_WITH_PROTOCOL and None in (request.protocol_type, request.protocol_name):
-            reply(InconsistentGroupProtocol("SyncGroup names its protocol type and protocol from version 5 on"))
-        else:
-            context.broker.groups.sync(sync, reply)
+        context.broker.groups.sync(sync, reply)
 
     return _sync_response(context, _parked(context, request.group_id, send))
+
+
+async def _refused(error: MessageQueuesError) -> MessageQueuesError:
+    return error
 
 
 async def _sync_response(context: RequestContext, answered: Awaitable[Synced | MessageQueuesError]) -> SyncGroupResponse:

@@ -6,7 +6,9 @@ A response without errors other than plain codes is written here, as pieces, so 
 """
 
 import struct
+from collections.abc import Sequence
 from struct import Struct
+from typing import TypeAlias
 
 from message_queues.errors import MalformedMessage
 from message_queues.protocols.kafka.error_codes import ErrorCode
@@ -35,6 +37,8 @@ _ANSWER_V11 = Struct(">ihqqqiii")
 _ANSWER_V12 = Struct(">ihqqqBi")
 
 READ_COMMITTED = 1
+NodeEndpoint: TypeAlias = tuple[int, str, int, str | None]
+"""(node id, host, port, rack)"""
 UNKNOWN = frozenset({ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID})
 
 
@@ -177,9 +181,15 @@ class PartitionAnswer:
 
 
 def encode(
-    version: int, correlation_id: int, error: int, session_id: int, isolation_level: int, answers: list[PartitionAnswer]
+    version: int,
+    correlation_id: int,
+    error: int,
+    session_id: int,
+    isolation_level: int,
+    answers: list[PartitionAnswer],
+    leaders: Sequence[NodeEndpoint] = (),
 ) -> list[bytes]:
-    """The pieces of the whole frame, length first; records are pieces of their own."""
+    """The pieces of the whole frame, length first; records are pieces of their own. `leaders` are where the answers' leaders listen."""
     flexible = version >= FIRST_FLEXIBLE
     groups = _by_topic(answers)
     pieces: list[bytes] = [b"", varints.write(len(groups) + 1) if flexible else _INT32.pack(len(groups))]
@@ -193,7 +203,7 @@ def encode(
         if flexible:
             pieces.append(b"\0")
     if flexible:
-        pieces.append(b"\0")
+        pieces.append(_node_endpoints(leaders) if leaders else b"\0")
     size = sum(map(len, pieces))
     if flexible:
         pieces[0] = _FRAME_V1_SESSION.pack(size + 15, correlation_id, 0, 0, error, session_id)
@@ -248,6 +258,18 @@ def _encode_flexible(answer: PartitionAnswer, isolation_level: int, pieces: list
         pieces.append(b"\0")
     else:
         pieces.append(_tags(answer))
+
+
+def _node_endpoints(leaders: Sequence[NodeEndpoint]) -> bytes:
+    """The tag section of the whole answer: one field with tag 0."""
+    parts = [varints.write(len(leaders) + 1)]
+    for node_id, host, port, rack in leaders:
+        name, place = host.encode(), None if rack is None else rack.encode()
+        parts += [_INT32.pack(node_id), varints.write(len(name) + 1), name, _INT32.pack(port)]
+        parts += [b"\0"] if place is None else [varints.write(len(place) + 1), place]
+        parts.append(b"\0")
+    body = b"".join(parts)
+    return b"\x01\x00" + varints.write(len(body)) + body
 
 
 _EPOCH_END_OFFSET = Struct(">iqB")
