@@ -1,6 +1,6 @@
 """What travels: `Message`, as a consumer reads it, and `Delivery`, the fate of one message that was published.
 
-Both are thin: a `Message` keeps the record as the client library handed it over and reads a field only when asked for it.
+Both are thin: a `Message` keeps the record as the client library handed it over and, but for the value, reads a field only when asked for it.
 """
 
 import json
@@ -38,11 +38,13 @@ class Acknowledger(Protocol):
 class Message:
     """One message read from a topic."""
 
-    __slots__ = ("_acknowledger", "_record")
+    __slots__ = ("_acknowledger", "_record", "value")
 
     def __init__(self, record: Record, acknowledger: Acknowledger) -> None:
         self._record = record
         self._acknowledger = acknowledger
+        self.value = record.value()
+        """The value as bytes; None is a tombstone, which deletes its key from a compacted topic."""
 
     @property
     def topic(self) -> str:
@@ -65,11 +67,6 @@ class Message:
     def key(self) -> bytes | None:
         """The key as bytes, or None."""
         return self._record.key()
-
-    @property
-    def value(self) -> bytes | None:
-        """The value as bytes; None is a tombstone, which deletes its key from a compacted topic."""
-        return self._record.value()
 
     @property
     def timestamp_ms(self) -> int:
