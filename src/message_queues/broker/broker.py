@@ -9,7 +9,7 @@ import base64
 import logging
 import re
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -36,8 +36,8 @@ from message_queues.broker.internal_topics import automatic_topic
 from message_queues.broker.logs.partition import LogHome
 from message_queues.broker.producer_ids import ProducerIds
 from message_queues.broker.retention import RetentionSweep
-from message_queues.broker.topics import Topics, TopicSpec
-from message_queues.errors import DamagedFile, MessageQueuesError, MissingNodes, StorageError
+from message_queues.broker.topics import Topic, Topics, TopicSpec
+from message_queues.errors import DamagedFile, MessageQueuesError, MissingNodes, PolicyViolation, StorageError
 from message_queues.storage.data_directory import DataDirectory
 from message_queues.storage.filesystem import DiskFileSystem
 from message_queues.storage.group_commit import Failures, GroupCommit, RunInBackground
@@ -273,12 +273,16 @@ class Broker:
 
     async def create_missing_topics(self, names: Iterable[str]) -> None:
         """Those that are not allowed stay missing: whoever looks for them next says why."""
+        missing = dict.fromkeys(name for name in names if name not in self.topics.by_name)
+        specs = [automatic_topic(name, self.config, self.nodes) for name in missing]
+        try:
+            self.topics.check_total(specs)
+        except PolicyViolation:
+            return
         created = False
-        for name in names:
-            if name in self.topics.by_name:
-                continue
+        for spec in specs:
             try:
-                self.commit([self.topics.decide_create(automatic_topic(name, self.config, self.nodes))])
+                self.commit([self.topics.decide_create(spec)])
             except StorageError:
                 raise
             except MessageQueuesError:
@@ -303,11 +307,15 @@ class Broker:
         self.commit([GroupConfigsAltered(group_id=group_id, changes=dict(changes))])
         await self.synced()
 
-    async def delete_topic(self, topic_id: bytes) -> None:
+    def delete_topic(self, topic_id: bytes) -> Awaitable[None]:
+        """The topic is gone at once; what is returned waits until that is durable, and has the files removed then."""
         topic = self.topics.with_id(topic_id)
-        directory = self.topics.directory_of(topic_id)
         self.commit([TopicDeleted(topic_id=topic_id)])
+        return self._remove_files(topic)
+
+    async def _remove_files(self, topic: Topic) -> None:
         await self.synced()
+        directory = self.topics.directory_of(topic.topic_id)
         self._open_files.discard_directory(directory)
         self._turn.run_in_background(lambda: self._remove_tree(directory), lambda: None)
         logger.info("topic deleted", extra={"topic": topic.name})

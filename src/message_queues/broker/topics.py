@@ -5,7 +5,7 @@ The checks, their order and their texts are those of Kafka's ReplicationControlM
 
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from message_queues.broker.cluster.nodes import Nodes
@@ -30,7 +30,8 @@ from message_queues.errors import (
 MAX_NAME_LENGTH = 249
 LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 MAX_PARTITIONS_PER_REQUEST = 10_000
-"""As KRaft's MAX_RECORDS_PER_USER_OP: what one call may create."""
+"""As KRaft's MAX_PARTITIONS_PER_BATCH: what one call may create."""
+TOO_MANY_PARTITIONS = "Excessively large number of partitions per request."
 
 CLUSTER_METADATA = "__cluster_metadata"
 OFFSETS = "__consumer_offsets"
@@ -148,8 +149,17 @@ class Topics:
         configs = self._checked_configs(spec.configs)
         replicas = self._assigned(spec) if spec.assignments else self._placed(spec)
         if len(replicas) > MAX_PARTITIONS_PER_REQUEST:
-            raise PolicyViolation("Excessively large number of partitions per request.")
+            raise PolicyViolation(TOO_MANY_PARTITIONS)
         return TopicCreated(topic_id=uuid.uuid4().bytes, name=spec.name, replicas=replicas, configs=configs)
+
+    def check_total(self, specs: Iterable[TopicSpec]) -> None:
+        """Whether one request may ask for all of these; whether each can be created is another question."""
+        default = self._config.int("num.partitions")
+        total = 0
+        for spec in specs:
+            total += len(spec.assignments) or (default if spec.partitions == -1 else max(0, spec.partitions))
+        if total > MAX_PARTITIONS_PER_REQUEST:
+            raise PolicyViolation(TOO_MANY_PARTITIONS)
 
     def _checked_configs(self, configs: Mapping[str, str | None]) -> dict[str, str]:
         nulls = [name for name, value in configs.items() if value is None]
@@ -166,7 +176,7 @@ class Topics:
         partitions = self._config.int("num.partitions") if spec.partitions == -1 else spec.partitions
         factor = self._config.int("default.replication.factor") if spec.replication_factor == -1 else spec.replication_factor
         if partitions > MAX_PARTITIONS_PER_REQUEST:
-            raise PolicyViolation("Excessively large number of partitions per request.")
+            raise PolicyViolation(TOO_MANY_PARTITIONS)
         return self._nodes.place(partitions, factor, first=len(self.by_name))
 
     def _assigned(self, spec: TopicSpec) -> list[list[int]]:
@@ -213,7 +223,7 @@ class Topics:
             raise InvalidPartitions(f"The topic {name} currently has {existing} partition(s); {count} would not be an increase.")
         additional = count - existing
         if additional > MAX_PARTITIONS_PER_REQUEST:
-            raise PolicyViolation("Excessively large number of partitions per request.")
+            raise PolicyViolation(TOO_MANY_PARTITIONS)
         if assignments is None:
             # From the node after the last one on, as if all had been placed at once.
             after_last = self._nodes.ids.index(topic.partitions[-1].replicas.assigned[0]) + 1

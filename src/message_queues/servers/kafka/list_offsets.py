@@ -67,8 +67,8 @@ def _lookup(partition: Partition, timestamp: int) -> tuple[int, int]:
         return partition.high_watermark, -1
     if timestamp in (EARLIEST, EARLIEST_LOCAL):
         return log.start_offset, -1
-    if timestamp == MAX_TIMESTAMP:
-        return log.max_timestamp() or NOTHING
-    if timestamp < 0:
+    if timestamp < 0 and timestamp != MAX_TIMESTAMP:
         return NOTHING
-    return log.offset_for_timestamp(timestamp) or NOTHING
+    found = log.max_timestamp() if timestamp == MAX_TIMESTAMP else log.offset_for_timestamp(timestamp)
+    # What is in the file and not synced yet is nobody's business.
+    return found if found is not None and found[0] < partition.high_watermark else NOTHING

@@ -4,7 +4,9 @@ Each item of a request succeeds or fails by itself, and every item that was aske
 The checks that belong to the request (names twice, by name and by id) are those of Kafka's ControllerApis; the others are the broker's.
 """
 
+import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 
 from message_queues.broker.configs.describe import ConfigEntry, describe_topic_overrides
 from message_queues.broker.event import Event
@@ -41,14 +43,20 @@ from message_queues.servers.kafka.leadership import led_partition
 
 async def create_topics(context: RequestContext, request: CreateTopicsRequest) -> CreateTopicsResponse:
     times = Counter(topic.name for topic in request.topics)
-    results: list[CreatableTopicResult] = []
+    asked = {topic.name: topic for topic in request.topics}
+    try:
+        context.broker.topics.check_total([_spec(topic) for name, topic in asked.items() if times[name] == 1])
+    except PolicyViolation as error:
+        return CreateTopicsResponse(topics=[_not_created(name, error) for name in asked])
     events: list[Event] = []
-    for name in times:
-        topic = next(topic for topic in request.topics if topic.name == name)
-        results.append(_created(context, topic, times[name], request.validate_only, events))
+    results = [_created(context, topic, times[name], request.validate_only, events) for name, topic in asked.items()]
     if events:
         await context.broker.synced()
     return CreateTopicsResponse(topics=results)
+
+
+def _not_created(name: str, error: MessageQueuesError) -> CreatableTopicResult:
+    return CreatableTopicResult(name=name, error_code=error_code(error), error_message=str(error), configs=[])
 
 
 def _created(context: RequestContext, topic: CreatableTopic, times: int, validate_only: bool, events: list[Event]) -> CreatableTopicResult:
@@ -61,7 +69,7 @@ def _created(context: RequestContext, topic: CreatableTopic, times: int, validat
             context.broker.commit([event])
             events.append(event)
     except MessageQueuesError as error:
-        return CreatableTopicResult(name=topic.name, error_code=error_code(error), error_message=str(error), configs=[])
+        return _not_created(topic.name, error)
     return CreatableTopicResult(
         name=topic.name,
         topic_id=event.topic_id,
@@ -100,25 +108,22 @@ async def delete_topics(context: RequestContext, request: DeleteTopicsRequest) -
     names = Counter(state.name for state in asked if state.name is not None)
     ids = Counter(state.topic_id for state in asked if state.topic_id != ZERO_UUID)
     responses: list[DeletableTopicResult] = []
-    answered: set[tuple[str | None, bytes]] = set()
-    for state in asked:
-        key = (state.name, state.topic_id)
-        if key not in answered:
-            answered.add(key)
-            is_repeated = names[state.name or ""] > 1 or ids[state.topic_id] > 1
-            responses.append(await _deleted(context, state, is_repeated))
+    deletions: list[Awaitable[None]] = []
+    for state in {(state.name, state.topic_id): state for state in asked}.values():
+        is_repeated = names[state.name or ""] > 1 or ids[state.topic_id] > 1
+        responses.append(_deleted(context, state, is_repeated, deletions))
+    await asyncio.gather(*deletions)
     return DeleteTopicsResponse(responses=responses)
 
 
-async def _deleted(context: RequestContext, state: DeleteTopicState, is_repeated: bool) -> DeletableTopicResult:
-    broker = context.broker
+def _deleted(context: RequestContext, state: DeleteTopicState, is_repeated: bool, deletions: list[Awaitable[None]]) -> DeletableTopicResult:
     try:
         if state.name is not None and state.topic_id != ZERO_UUID:
             raise InvalidRequest("You may not specify both topic name and topic id.")
         if is_repeated:
             raise InvalidRequest("Duplicate topic name." if state.name is not None else "Duplicate topic id.")
         topic = _doomed(context, state)
-        await broker.delete_topic(topic.topic_id)
+        deletions.append(context.broker.delete_topic(topic.topic_id))
     except MessageQueuesError as error:
         return DeletableTopicResult(name=state.name, topic_id=state.topic_id, error_code=error_code(error), error_message=str(error))
     return DeletableTopicResult(name=topic.name, topic_id=topic.topic_id)
@@ -144,10 +149,8 @@ def _doomed(context: RequestContext, state: DeleteTopicState) -> Topic:
 
 async def create_partitions(context: RequestContext, request: CreatePartitionsRequest) -> CreatePartitionsResponse:
     times = Counter(topic.name for topic in request.topics)
-    results: list[CreatePartitionsTopicResult] = []
-    for name in times:
-        topic = next(topic for topic in request.topics if topic.name == name)
-        results.append(_grown(context, topic, times[name], request.validate_only))
+    asked = {topic.name: topic for topic in request.topics}
+    results = [_grown(context, topic, times[name], request.validate_only) for name, topic in asked.items()]
     await context.broker.synced()
     return CreatePartitionsResponse(results=results)
 
