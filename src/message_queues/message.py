@@ -1,6 +1,6 @@
 """What travels: `Message`, as a consumer reads it, and `Delivery`, the fate of one message that was published.
 
-Both are thin: a `Message` keeps the record as the client library handed it over and, but for the value, reads a field only when asked for it.
+Both are thin: a `Message` keeps the record as the client library handed it over and, but for its value, reads a field when asked for it.
 """
 
 import json

@@ -29,6 +29,13 @@ def publisher(producer: MemoryProducer) -> Iterator[Publisher]:
         made.close()
 
 
+@pytest.fixture
+def unanswered(producer: MemoryProducer) -> MemoryProducer:
+    """A producer whose broker is silent; from the start, as the publisher's thread asks all the time."""
+    producer.answers_by_itself = False
+    return producer
+
+
 def test_each_message_has_a_delivery_with_its_place(publisher: Publisher) -> None:
     delivery = publisher.publish(b"x")
     assert delivery.result(1000) is delivery
@@ -36,8 +43,7 @@ def test_each_message_has_a_delivery_with_its_place(publisher: Publisher) -> Non
     assert repr(delivery) == "Delivery('orders', partition=3, offset=0)"
 
 
-def test_a_delivery_on_its_way_knows_no_place(publisher: Publisher, producer: MemoryProducer) -> None:
-    producer.answers_by_itself = False
+def test_a_delivery_on_its_way_knows_no_place(unanswered: MemoryProducer, publisher: Publisher) -> None:
     delivery = publisher.publish(b"x")
     assert (delivery.done, delivery.partition, delivery.offset, delivery.error) == (False, None, None, None)
     assert repr(delivery) == "Delivery('orders', on its way)"
@@ -100,13 +106,13 @@ def test_a_delivery_can_be_awaited(publisher: Publisher) -> None:
     assert asyncio.run(publish()) == 0
 
 
-def test_a_full_buffer_makes_the_program_wait(publisher: Publisher, producer: MemoryProducer) -> None:
-    producer.room, producer.answers_by_itself = 2, False
+def test_a_full_buffer_makes_the_program_wait(unanswered: MemoryProducer, publisher: Publisher) -> None:
+    unanswered.room = 2
     publisher.publish(b"1")
     publisher.publish(b"2")
-    threading.Timer(0.02, producer.answer).start()
+    threading.Timer(0.02, unanswered.answer).start()
     publisher.publish(b"3")
-    assert [value for value, *_ in producer.sent] == [b"1", b"2", b"3"]
+    assert [value for value, *_ in unanswered.sent] == [b"1", b"2", b"3"]
 
 
 def test_a_buffer_that_stays_full_is_an_error_after_a_while() -> None:
@@ -139,18 +145,16 @@ def test_a_failure_that_the_program_was_told_of_is_not_reported_again(publisher:
     publisher.flush()
 
 
-def test_flush_gives_up_waiting_and_no_message(publisher: Publisher, producer: MemoryProducer) -> None:
-    producer.answers_by_itself = False
+def test_flush_gives_up_waiting_and_no_message(unanswered: MemoryProducer, publisher: Publisher) -> None:
     delivery = publisher.publish(b"x")
     with pytest.raises(TimedOut, match="1 messages to 'orders' are still on their way after 5 ms; none was given up"):
         publisher.flush(5)
-    producer.answer()
+    unanswered.answer()
     assert delivery.done
 
 
-def test_close_gives_up_what_is_unanswered_and_says_so(producer: MemoryProducer) -> None:
-    publisher = Publisher(producer, settings())
-    producer.answers_by_itself = False
+def test_close_gives_up_what_is_unanswered_and_says_so(unanswered: MemoryProducer) -> None:
+    publisher = Publisher(unanswered, settings())
     publisher.publish(b"x")
     with pytest.raises(MessagesLost, match=r"1 messages to 'orders' did not arrive: Local: Purged in queue \(1\)"):
         publisher.close(5)
@@ -177,8 +181,7 @@ def test_a_sync_publisher_returns_what_is_stored_or_raises(producer: MemoryProdu
             publisher.publish(b"y")
 
 
-def test_it_describes_itself(publisher: Publisher, producer: MemoryProducer) -> None:
-    producer.answers_by_itself = False
+def test_it_describes_itself(unanswered: MemoryProducer, publisher: Publisher) -> None:
     publisher.publish(b"x")
     described = publisher.describe()
     assert (described.topic, described.cluster, described.publisher_type, described.pending, described.lost) == (
