@@ -338,6 +338,8 @@ class Battle:
         else:
             responses = await peer.receive(attack.answers + attack.is_refused, PARKED_AFTER_S)
             wanted = [frame for frame in attack.frames if not is_silent(frame)]
+        if attack.is_refused and len(responses) == len(wanted):
+            await peer.receive(1, LATEST_ANSWER_S)
         if len(responses) > len(wanted):
             raise BrokenRule(f"{len(responses)} answers to {len(wanted)} requests")
         for request, response in zip(wanted, responses, strict=False):
