@@ -93,24 +93,33 @@ class Scene:
         return name
 
     def is_ready(self, topic: str) -> bool:
-        """It is described, and each of its partitions answers: a real broker's metadata are a moment ahead of its logs."""
+        """It is described, its leaders answer, and every other node knows of it: a real cluster's nodes learn of a topic one by one."""
         request = MetadataRequest(topics=[MetadataRequestTopic(name=topic)], allow_auto_topic_creation=False)
         (described,) = self.request(request, 12, MetadataResponse).topics
         if described.error_code or any(partition.error_code for partition in described.partitions):
             return False
-        return all(self._answers(topic, each.partition_index, each.leader_id) for each in described.partitions)
+        asked = ListOffsetsRequest(
+            replica_id=-1,
+            topics=[
+                ListOffsetsTopic(
+                    name=topic,
+                    partitions=[ListOffsetsPartition(partition_index=each.partition_index, timestamp=-1) for each in described.partitions],
+                )
+            ],
+        )
+        answers = [self._answers(node, asked) for node in range(self.server.node_count)]
+        return all(0 in codes and set(codes) <= {0, ErrorCode.NOT_LEADER_OR_FOLLOWER} for codes in zip(*answers, strict=True))
 
-    def _answers(self, topic: str, partition: int, leader_id: int) -> bool:
-        part = ListOffsetsPartition(partition_index=partition, timestamp=-1)
-        asked = ListOffsetsRequest(replica_id=-1, topics=[ListOffsetsTopic(name=topic, partitions=[part])])
-        leader = self.client if self.server.node_count == 1 else RawClient(*self.server.host_and_port(leader_id))
+    def _answers(self, node: int, asked: ListOffsetsRequest) -> list[int]:
+        """What this node says of each partition."""
+        client = self.client if self.server.node_count == 1 else RawClient(*self.server.host_and_port(node))
         try:
-            answer = leader.ask(asked, 7)
+            answer = client.ask(asked, 7)
         finally:
-            if leader is not self.client:
-                leader.close()
+            if client is not self.client:
+                client.close()
         assert isinstance(answer, ListOffsetsResponse)
-        return answer.topics[0].partitions[0].error_code == 0
+        return [partition.error_code for partition in answer.topics[0].partitions]
 
     def topic_id(self, topic: str) -> bytes:
         return self._ids_of_topics[topic]
