@@ -42,6 +42,10 @@ Answer = TypeVar("Answer")
 
 REQUEST_TIMEOUT_S = 30.0
 
+# When all brokers were away at once, librdkafka (2.16) starts again from the bootstrap addresses and may then wait for ever for a group's
+# coordinator that it has just forgotten.
+ADMIN_CONFIG: Config = {"metadata.recovery.strategy": "none"}
+
 # Kafka's error codes (org.apache.kafka.common.protocol.Errors) and librdkafka's own, which are negative.
 _BY_CODE: Mapping[int, Callable[[str], errors.MessageQueuesError]] = {
     1: errors.OffsetOutOfRange,
@@ -415,7 +419,7 @@ class KafkaClient:
         }
         self._failures: list[Failure] = []
         try:
-            self._client = AdminClient(self._config | {"log_level": 0}, error_cb=self._failures.append)
+            self._client = AdminClient(ADMIN_CONFIG | self._config | {"log_level": 0}, error_cb=self._failures.append)
         except KafkaException as error:
             raise _misconfigured(error) from error
         self.admin = KafkaAdmin(self._client)
