@@ -2,12 +2,13 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from message_queues.broker.topics import TopicSpec
 from message_queues.protocols.kafka.api_keys import APIS, Api
 from message_queues.protocols.kafka.codec import decode
 from message_queues.protocols.kafka.frame import request_frame
@@ -105,3 +106,14 @@ async def running_server(**settings: Any) -> AsyncIterator[Server]:
         yield server
     finally:
         await server.stop()
+
+
+def with_server(scenario: Callable[[Server], Awaitable[None]], **settings: Any) -> None:
+    """On a server that has the topic `orders` of three partitions."""
+
+    async def run() -> None:
+        async with running_server(**settings) as server:
+            await server.broker.create_topic(TopicSpec("orders", 3, 1))
+            await scenario(server)
+
+    asyncio.run(run())

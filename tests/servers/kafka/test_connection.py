@@ -2,11 +2,11 @@
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 from tests.servers.kafka.valid_requests import Known, every_version, valid_request
-from tests.servers.running_server import Client, eventually, resident_bytes, running_server
+from tests.servers.running_server import Client, eventually, resident_bytes, running_server, with_server
 
 from message_queues.broker.topics import TopicSpec
 from message_queues.protocols.kafka.api_keys import ApiKey
@@ -35,15 +35,6 @@ from message_queues.servers.server import Server
 
 MIB = 1 << 20
 LONG_MS = 600_000
-
-
-def with_server(scenario: Callable[[Server], Awaitable[None]], **settings: object) -> None:
-    async def run() -> None:
-        async with running_server(**settings) as server:
-            server.broker.commit([server.broker.topics.decide_create(TopicSpec("orders", 3, 1))])
-            await scenario(server)
-
-    asyncio.run(run())
 
 
 def produce(value: bytes, partitions: tuple[int, ...] = (0,), acks: int = -1) -> ProduceRequest:
