@@ -126,7 +126,7 @@ class FetchInProgress:
             if partition is None:
                 raise self._unknown(asked)
             self._check_leadership(partition, asked)
-            records = partition.read(asked.fetch_offset, min(asked.max_bytes, budget), at_least_one=at_least_one)
+            records = partition.read(asked.fetch_offset, max(0, min(asked.max_bytes, budget)), at_least_one=at_least_one)
         except MessageQueuesError as error:
             answer = PartitionAnswer(asked.topic, asked.index, error_code(error), UNKNOWN_OFFSET, UNKNOWN_OFFSET, b"")
             is_elsewhere = isinstance(error, NotLeaderOrFollower | FencedLeaderEpoch)
