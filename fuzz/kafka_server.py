@@ -413,7 +413,16 @@ async def fuzz(requests: int, seed: int) -> Result:
     left = requests
     while left > 0:
         with watching() as watch:
-            server = Server(ServerSettings(kafka_port=(0,), max_request_bytes=MAX_REQUEST_BYTES, config=CONFIG))
+            chance = attacks.random
+            server = Server(
+                ServerSettings(
+                    kafka_port=(0,),
+                    brokers=chance.choice((1, 1, 3)),
+                    fsync=chance.random() < 0.2,
+                    max_request_bytes=MAX_REQUEST_BYTES,
+                    config=CONFIG,
+                )
+            )
             await server.start()
             count = min(left, REQUESTS_PER_SERVER)
             battle = Battle(server, attacks, watch, result.outcomes, count)
