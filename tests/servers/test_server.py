@@ -128,6 +128,17 @@ def test_every_node_knows_all_nodes_from_its_first_client_on() -> None:
     asyncio.run(run())
 
 
+def test_a_low_limit_of_open_files_is_raised(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        with serving(tmp_path, "--max-connections", "150", "--max-open-files", "150") as server:
+            (raised, _) = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+            assert raised == min(400, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 # A full disk
 
 

@@ -10,6 +10,7 @@ import gc
 import json
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -115,7 +116,22 @@ def warn_of_idle_configs(settings: ServerSettings) -> None:
 # Running
 
 
+SPARE_FILES = 100
+"""Beside logs and connections: the journal, what Python itself has open."""
+
+
+def make_room_for_files(settings: ServerSettings) -> None:
+    """The limit that most systems start a process with, 1024, is less than the connections and log files of a busy server."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_open_files + settings.max_connections * len(settings.all_node_ids) + SPARE_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def run(settings: ServerSettings) -> None:
+    make_room_for_files(settings)
     try:
         import uvloop
     except ImportError:
