@@ -143,9 +143,9 @@ class Broker:
         try:
             if self._journal_failure is None:
                 self._snapshot()
-            self._journal.close()
         except StorageError as error:
             logger.warning("the journal stays as long as it is", extra={"error": str(error)})
+        self._journal.close()
         self._open_files.close()
         self._data.close()
 
