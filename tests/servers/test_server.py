@@ -5,6 +5,7 @@ import resource
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.cli.mq_process import ServeProcess, serving
@@ -252,6 +253,48 @@ def test_offsets_that_could_not_be_stored_are_not_acknowledged(tmp_path: Path) -
         with_client(server, fill)
         code, said = ended(server)
         assert (code, "Traceback" in said) == (1, False)
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.real) for seed in range(2, 20))])
+def test_a_disk_that_is_full_now_and_then_costs_no_record_and_no_sequence(tmp_path: Path, seed: int) -> None:
+    chance = Random(seed)
+    flags = ("--data", str(tmp_path / "data"), "--config", "log.segment.bytes=1048576", *chance.choice(((), ("--fsync",))))
+    stored: list[dict[int, bytes]] = [{}, {}, {}]
+
+    async def publish(client: Client, partition: int, server: ServeProcess) -> None:
+        for _ in range(40):
+            limit_files(server, chance.choice([NO_LIMIT, NO_LIMIT, chance.randrange(1 << 17), chance.randrange(1 << 21)]))
+            sequence = len(stored[partition])
+            value = b"%d " % sequence + chance.randbytes(chance.choice([10, 1000, 60_000]))
+            error, offset = await produce(client, value, partition=partition, sequence=sequence)
+            if error:
+                assert error == ErrorCode.KAFKA_STORAGE_ERROR
+            else:
+                assert offset == sequence
+                stored[partition][offset] = value
+
+    async def check(client: Client) -> None:
+        for partition in range(3):
+            assert await read_all(client, partition=partition) == stored[partition]
+
+    async def live(server: ServeProcess, is_first: bool) -> None:
+        async with await Client.at(server.addresses[0]) as admin:
+            if is_first:
+                assert await create_topic(admin, partitions=3) == 0
+            await check(admin)
+            clients = [await Client.at(server.addresses[0]) for _ in range(3)]
+            await asyncio.gather(*(publish(client, partition, server) for partition, client in enumerate(clients)))
+            limit_files(server, NO_LIMIT)
+            await check(admin)
+            for client in clients:
+                await client.close()
+
+    for life in range(3):
+        with serving(tmp_path, *flags) as server:
+            asyncio.run(live(server, not life))
+            assert "Traceback" not in server.stop(chance.choice([signal.SIGKILL, signal.SIGTERM]))[1]
+    with serving(tmp_path, *flags) as server:
+        with_client(server, check)
 
 
 # Stopping under load
