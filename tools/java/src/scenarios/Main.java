@@ -34,6 +34,7 @@ public final class Main {
         scenarios.putAll(GroupAdministration.SCENARIOS);
         scenarios.putAll(ClusterFacts.SCENARIOS);
         scenarios.putAll(Tools.SCENARIOS);
+        scenarios.putAll(Background.SCENARIOS);
         try (Cluster cluster = new Cluster(arguments[0])) {
             BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
