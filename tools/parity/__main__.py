@@ -1,12 +1,74 @@
-"""`python -m tools.parity SUITE --suite FOLDER [TEST]…`: run SUITE from a checkout against our server and the real Apache Kafka."""
+"""`python -m tools.parity kafka-python --suite FOLDER`, `python -m tools.parity aiokafka --suite FOLDER`.
+
+Runs the suite of the checkout in FOLDER against `mq serve`, then against a real Apache Kafka, and writes the result of each test to
+docs/parity/kafka.md. With tests named after `--`, or with `--only`, nothing is written: for looking closer.
+
+Exit code 1 if a result differs that `explanations.toml` does not explain, or if an explanation there is no longer needed.
+"""
+
+import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from tools.parity.suites import SUITES
-from tools.parity.client_environment import python_for
-from tools.parity.servers import our_server, real_kafka
-from tools.parity.run import run_suite
-import json
-suite = SUITES[sys.argv[1]]; folder = Path(sys.argv[2]); which=sys.argv[3]
-python = python_for(suite, suite.version(folder))
-with our_server(suite.config) if which == "ours" else real_kafka({**suite.config, **suite.kafka_config}) as address:
-    r = run_suite(suite, folder, python, address, sys.argv[4:])
+
+from tools.kafka import CannotInstall as CannotInstallKafka
+from tools.kafka.cluster import KafkaFailed
+from tools.parity.client_environment import CannotInstall, python_for
+from tools.parity.comparison import Comparison, explanations_of
+from tools.parity.report import REPORT, with_section
+from tools.parity.run import Outcome, run_suite
+from tools.parity.servers import ServerFailed, our_server, real_kafka
+from tools.parity.suites import SUITES, NotASuite, Suite
+
+EXPECTED = (NotASuite, CannotInstall, CannotInstallKafka, KafkaFailed, ServerFailed)
+
+
+def parse_arguments(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.parity", description="Other people's suites, against our server and Apache Kafka."
+    )
+    parser.add_argument("name", choices=sorted(SUITES))
+    parser.add_argument("--suite", type=Path, required=True, metavar="FOLDER", help="a checkout of the client's repository")
+    parser.add_argument("--only", choices=("ours", "kafka"), help="run against this server alone")
+    parser.add_argument("tests", nargs="*", metavar="TEST", help="these alone, as pytest names them")
+    return parser.parse_args(arguments)
+
+
+def outcomes(server: str, suite: Suite, folder: Path, python: Path, tests: list[str]) -> Mapping[str, Outcome]:
+    start, config = (our_server, suite.config) if server == "ours" else (real_kafka, {**suite.config, **suite.kafka_config})
+    with start(config) as address:
+        print(f"\n{suite.name} against {'mq serve' if server == 'ours' else 'Apache Kafka'} at {address}", flush=True)
+        return run_suite(suite, folder, python, address, tests)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    suite, folder = SUITES[arguments.name], arguments.suite.resolve()
+    version = suite.version(folder)
+    python = python_for(suite, version)
+    if arguments.only:
+        outcomes(arguments.only, suite, folder, python, arguments.tests)
+        return 0
+    ours, kafka = (outcomes(server, suite, folder, python, arguments.tests) for server in ("ours", "kafka"))
+    comparison = Comparison(ours, kafka, explanations_of(suite.name))
+    print(f"\nours: {comparison.counts(ours)}\nApache Kafka: {comparison.counts(kafka)}")
+    if arguments.tests:
+        return 0
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(with_section(REPORT.read_text() if REPORT.exists() else "", suite, version, comparison))
+    for test in comparison.unexplained:
+        print(f"differs and is not explained: {test}: {comparison.outcome(ours, test)} here, {comparison.outcome(kafka, test)} there")
+    for pattern in comparison.stale:
+        print(f"explained, but nothing that matches differs any more: {pattern}")
+    return 1 if comparison.unexplained or comparison.stale else 0
+
+
+def main() -> int:
+    try:
+        return run(parse_arguments(sys.argv[1:]))
+    except EXPECTED as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

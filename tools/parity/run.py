@@ -32,7 +32,7 @@ def run_suite(suite: Suite, folder: Path, python: Path, address: str, tests: Seq
             command += ["-p", plugin]
         # A thread that gives up ends the whole run; a signal ends the one test.
         command += [f"--timeout={TEST_TIMEOUT_S}", "--timeout-method=signal", "--tb=short", "--show-capture=no", *suite.options]
-        command += [f"--ignore={left_out}" for left_out in suite.left_out]
+        command += [f"--deselect={left_out}" for left_out in suite.left_out]
         command += list(tests or suite.tests)
         environment = environment_of(suite, folder, address) | {"PARITY_OUTCOMES": str(outcomes)}
         subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, check=False)
@@ -43,7 +43,12 @@ def environment_of(suite: Suite, folder: Path, address: str) -> dict[str, str]:
     host, port = address.rsplit(":", 1)
     places = {"host": host, "port": port, "address": address, "suite": str(folder)}
     told = {name: value.format_map(places) for name, value in suite.environment.items()}
-    ours = {"PYTHONPATH": str(PLUGINS), "PYTHONDONTWRITEBYTECODE": "1", "PARITY_CLIENT": suite.package, "PARITY_FIXTURE": suite.broker_fixture}
+    ours = {
+        "PYTHONPATH": str(PLUGINS),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PARITY_CLIENT": suite.package,
+        "PARITY_FIXTURE": suite.broker_fixture,
+    }
     return {**os.environ, **told, **ours}
 
 

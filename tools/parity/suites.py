@@ -23,7 +23,8 @@ class Suite:
     tests: tuple[str, ...]
     """What pytest is given."""
     left_out: tuple[str, ...]
-    """Files that need more than a host and a port: listeners with TLS or SASL, and the certificates for them."""
+    """Tests that need more than a host and a port, as the beginnings of their ids."""
+    left_out_because: str
     requirements: tuple[str, ...]
     """What the tests import besides the client."""
     broker_fixture: str
@@ -51,6 +52,7 @@ KAFKA_PYTHON = Suite(
     version_file="kafka/version.py",
     tests=("test/integration",),
     left_out=("test/integration/test_sasl_integration.py", "test/integration/test_ssl_integration.py"),
+    left_out_because="the files for SASL and TLS, which start brokers of their own",
     requirements=("pytest", "pytest-mock", "pytest-timeout", "python-snappy", "lz4", "zstandard", "crc32c"),
     broker_fixture="kafka_broker",
     config={"num.partitions": "4"},
@@ -67,8 +69,9 @@ AIOKAFKA = Suite(
     package="aiokafka",
     version_file="aiokafka/__init__.py",
     tests=("tests",),
-    left_out=("tests/test_sasl.py",),
-    requirements=("pytest", "pytest-asyncio", "pytest-mock", "pytest-timeout", "docker", "cramjam"),
+    left_out=("tests/test_sasl.py", "tests/test_helpers.py::test_create_ssl_context"),
+    left_out_because="the tests of SASL and TLS, which need other listeners and certificates",
+    requirements=("pytest==9.0.2", "pytest-asyncio==1.3.0", "pytest-mock==3.15.1", "pytest-timeout", "docker==7.1.0", "cramjam"),
     broker_fixture="kafka_server",
     config={"num.partitions": "2"},
     options=(f"--docker-image=kafka:2.13_{KAFKA_VERSION}", "--no-pull", "-m", "not ssl"),

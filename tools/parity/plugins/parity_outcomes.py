@@ -7,13 +7,14 @@ client, with its compiled parts, is what the suite talks through.
 import importlib
 import json
 import os
+import random
 from collections.abc import Iterable
 
 import pytest
 
 importlib.import_module(os.environ["PARITY_CLIENT"])
 
-WORST_FIRST = ("error", "failed", "skipped", "passed")
+WORST_FIRST = ("failed", "error", "skipped", "passed")
 
 
 class Outcomes:
@@ -21,6 +22,11 @@ class Outcomes:
         self._path = path
         self._broker_fixture = broker_fixture
         self._reports: dict[str, list[pytest.TestReport]] = {}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        # Some tests are parametrized at random: both runs shall draw the same.
+        random.seed(0)
 
     def pytest_collection_modifyitems(self, items: Iterable[pytest.Item]) -> None:
         for item in items:

@@ -1,0 +1,60 @@
+"""Two runs of one suite side by side: what differs, and whether `explanations.toml` says why.
+
+An explanation is found by the test's id, which its key may match with `*`. One that explains nothing any more is stale.
+"""
+
+import tomllib
+from collections import Counter
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from tools.parity.run import Outcome
+
+EXPLANATIONS = Path(__file__).with_name("explanations.toml")
+NOT_RUN = "not run"
+
+
+def explanations_of(suite: str) -> dict[str, str]:
+    of_suite: dict[str, str] = tomllib.loads(EXPLANATIONS.read_text()).get(suite, {})
+    return of_suite
+
+
+class Comparison:
+    def __init__(self, ours: Mapping[str, Outcome], kafka: Mapping[str, Outcome], explanations: Mapping[str, str]) -> None:
+        self.ours = ours
+        self.kafka = kafka
+        self._explanations = explanations
+        self.tests = list(dict.fromkeys([*kafka, *ours]))
+        """In the order of their files."""
+
+    @staticmethod
+    def outcome(run: Mapping[str, Outcome], test: str) -> str:
+        return run[test].outcome if test in run else NOT_RUN
+
+    @staticmethod
+    def counts(run: Mapping[str, Outcome]) -> str:
+        counted = Counter(each.outcome for each in run.values())
+        return ", ".join(f"{counted[outcome]} {outcome}" for outcome in ("passed", "failed", "error", "skipped") if counted[outcome])
+
+    def asks_broker(self, test: str) -> bool:
+        return any(test in run and run[test].asks_broker for run in (self.ours, self.kafka))
+
+    def differs(self, test: str) -> bool:
+        return self.outcome(self.ours, test) != self.outcome(self.kafka, test)
+
+    def explanation(self, test: str) -> str:
+        matching = (text for pattern, text in self._explanations.items() if fnmatchcase(test, pattern))
+        return next(matching, "") if self.differs(test) else ""
+
+    @property
+    def differing(self) -> list[str]:
+        return [test for test in self.tests if self.differs(test)]
+
+    @property
+    def unexplained(self) -> list[str]:
+        return [test for test in self.differing if not self.explanation(test)]
+
+    @property
+    def stale(self) -> list[str]:
+        return [pattern for pattern in self._explanations if not any(fnmatchcase(test, pattern) for test in self.differing)]
