@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -37,7 +38,7 @@ DEFAULT_CONFIG: Mapping[str, str] = {"group.initial.rebalance.delay.ms": "0"}
 """Kafka waits 3 s for more members of a new group; a program that is tried out should not. `config` overrides it."""
 
 
-class EmbeddedServer:
+class EmbeddedServer(ABC):
     """A running server: its addresses, and how to stop it. Made by `start`."""
 
     def __init__(self, place: str) -> None:
@@ -60,8 +61,8 @@ class EmbeddedServer:
         atexit.unregister(self.stop)
         self._stop()
 
-    def _stop(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _stop(self) -> None: ...
 
     def __enter__(self) -> "EmbeddedServer":
         return self
@@ -138,19 +139,19 @@ class InThread(EmbeddedServer):
 
 
 class Beside(EmbeddedServer):
-    """The server in a process of its own."""
+    """The server in a process of its own, which ends with this one, however that ends: then its standard input ends."""
 
     def __init__(self, data: str | None, brokers: int, config: Mapping[str, str]) -> None:
         super().__init__("in a process of its own")
         _importing_server()
-        command = [sys.executable, "-m", "message_queues", "serve", "--kafka-port", "0", "--brokers", str(brokers)]
+        command = [sys.executable, "-m", "message_queues", "serve", "--stop-with-stdin", "--kafka-port", "0", "--brokers", str(brokers)]
         command += [] if data is None else ["--data", data]
         for name, value in config.items():
             command += ["--config", f"{name}={value}"]
         with tempfile.TemporaryDirectory(prefix="message_queues-") as directory, tempfile.TemporaryFile() as said:
             ready = Path(directory, "ready.json")
             self._process = subprocess.Popen(
-                [*command, "--ready-file", str(ready)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+                [*command, "--ready-file", str(ready)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
             )
             try:
                 found = self._wait_until_ready(ready)
@@ -173,6 +174,8 @@ class Beside(EmbeddedServer):
         return found
 
     def _stop(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
         self._process.terminate()
         try:
             self._process.wait(STOP_S)

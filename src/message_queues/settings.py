@@ -135,6 +135,12 @@ class ServerSettings:
     ready_file: str | None = option(
         None, "File that gets the process id and the addresses as JSON once the server listens.", "FILE", any_text
     )
+    stop_with_stdin: bool = option(
+        False,
+        "Stop when standard input ends, as it does when the program that started the server has ended, however it did.",
+        "",
+        yes_or_no,
+    )
     max_open_files: int = option(512, "Most log files that are open at a time.", "COUNT", number(16))
     max_request_bytes: int = option(100 * 1024 * 1024, "Largest request that is read.", "BYTES", number(1024))
     max_connections: int = option(10_000, "Most connections to one node at a time.", "COUNT", number(1))

@@ -3,6 +3,7 @@ import resource
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,23 @@ def test_a_signal_stops_it_cleanly_and_quietly_even_with_a_client_connected(tmp_
             assert server.stop(number) == (0, "")
             assert client.recv(1) == b""
         assert not server.ready_file.exists()
+
+
+def test_it_stops_when_the_program_that_started_it_is_killed(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    program = (
+        "import subprocess, sys\n"
+        f"serve = [{MQ!r}, 'serve', '--kafka-port', '0', '--stop-with-stdin', '--ready-file', {str(ready)!r}]\n"
+        "print(subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=sys.stdout).wait())\n"
+    )
+    starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment())
+    assert starter.stdout is not None
+    assert starter.stdout.readline().startswith("kafka ")
+    starter.kill()
+    # The server holds the other end of this pipe as long as it lives.
+    assert starter.stdout.read() == ""
+    starter.wait(TIMEOUT_S)
+    assert not ready.exists()
 
 
 def test_without_a_data_directory_nothing_is_left(tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ async def serve_until_signal(settings: ServerSettings) -> None:
     signalled = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, signalled.set)
+    if settings.stop_with_stdin:
+        loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 4096) or signalled.set())
     stop_asked = asyncio.create_task(signalled.wait())
     # One that a killed server left would say that this one listens already.
     remove_ready_file(settings)
