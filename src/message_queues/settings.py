@@ -137,7 +137,7 @@ class ServerSettings:
     )
     stop_with_stdin: bool = option(
         False,
-        "Stop when standard input ends, as it does when the program that started the server has ended, however it did.",
+        "Stop when standard input ends: when the program that started the server has ended, however it did.",
         "",
         yes_or_no,
     )

@@ -11,7 +11,7 @@ import typer
 
 from message_queues.cli.cluster import LOCAL, Brokers, cluster
 from message_queues.clients.ports import Consumer, ConsumerOptions, ProducerOptions, TopicPartition
-from message_queues.errors import InvalidArgument, MessagesLost
+from message_queues.errors import InvalidArgument, MessageQueuesError, MessagesLost
 from message_queues.message import DeliveryFailure, Record
 from message_queues.settings import assignment
 
@@ -77,6 +77,8 @@ class NoRebalance:
     def assigned(self, partitions: Collection[TopicPartition]) -> None: ...
     def revoked(self, partitions: Collection[TopicPartition]) -> None: ...
     def lost(self, partitions: Collection[TopicPartition]) -> None: ...
+    def not_committed(self, partitions: Collection[TopicPartition], error: MessageQueuesError) -> None:
+        print(f"mq consume: offsets of {len(partitions)} partitions were not committed: {error}", file=sys.stderr)
 
 
 def consume(
