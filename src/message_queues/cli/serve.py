@@ -148,7 +148,7 @@ async def serve_until_signal(settings: ServerSettings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, signalled.set)
     if settings.stop_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 4096) or signalled.set())
+        loop.add_reader(sys.stdin.fileno(), set_at_the_end_of_input, signalled)
     stop_asked = asyncio.create_task(signalled.wait())
     # One that a killed server left would say that this one listens already.
     remove_ready_file(settings)
@@ -169,6 +169,12 @@ async def serve_until_signal(settings: ServerSettings) -> None:
             f"{server.failure.result()}; the server has stopped and nothing that it acknowledged is lost: "
             f"make room or mend the disk, then start it again"
         )
+
+
+def set_at_the_end_of_input(ended: asyncio.Event) -> None:
+    if not os.read(sys.stdin.fileno(), 4096):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        ended.set()
 
 
 def spare_the_collector() -> None:
