@@ -23,6 +23,13 @@ def test_the_hash_is_that_of_a_java_string(text: str, code: int) -> None:
     assert java_hash_code(text) == code
 
 
+def test_a_long_key_has_a_hash_too() -> None:
+    code = 0
+    for _ in range(1000):
+        code = (code * 31 + ord("x")) % (1 << 32)
+    assert java_hash_code("x" * 1000) % (1 << 32) == code
+
+
 def test_the_smallest_hash_has_partition_zero() -> None:
     assert coordinator_partition("polygenelubricants", 50) == 0
 

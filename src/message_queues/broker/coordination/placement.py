@@ -8,9 +8,21 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 
-@lru_cache(maxsize=16_384)
+LONGEST_REMEMBERED = 256
+"""Names that are longer are nobody's group; to remember thousands of them would cost more than to hash them."""
+
+
 def java_hash_code(text: str) -> int:
     """Java's String.hashCode: s[0]*31^(n-1) + ... + s[n-1] over UTF-16 code units, in 32 bits with sign."""
+    return _remembered(text) if len(text) <= LONGEST_REMEMBERED else _hash_code(text)
+
+
+@lru_cache(maxsize=16_384)
+def _remembered(text: str) -> int:
+    return _hash_code(text)
+
+
+def _hash_code(text: str) -> int:
     code = 0
     if text.isascii():
         for byte in text.encode("ascii"):
