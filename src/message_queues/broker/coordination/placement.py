@@ -7,7 +7,6 @@ Here the partitions are led by the nodes in turn.
 from collections.abc import Sequence
 from functools import lru_cache
 
-
 LONGEST_REMEMBERED = 256
 """Names that are longer are nobody's group; to remember thousands of them would cost more than to hash them."""
 
