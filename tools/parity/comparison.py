@@ -5,7 +5,7 @@ An explanation is found by the test's id, which its key may match with `*`. One 
 
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -21,12 +21,18 @@ def explanations_of(suite: str) -> dict[str, str]:
 
 
 class Comparison:
-    def __init__(self, ours: Mapping[str, Outcome], kafka: Mapping[str, Outcome], explanations: Mapping[str, str]) -> None:
+    def __init__(
+        self, ours: Mapping[str, Outcome], kafka: Mapping[str, Outcome], explanations: Mapping[str, str], ran_twice: Sequence[str] = ()
+    ) -> None:
         self.ours = ours
         self.kafka = kafka
         self._explanations = explanations
+        self.ran_twice = ran_twice
         self.tests = list(dict.fromkeys([*kafka, *ours]))
         """In the order of their files."""
+
+    def after_second_run(self, second: "Comparison") -> "Comparison":
+        return Comparison({**self.ours, **second.ours}, {**self.kafka, **second.kafka}, self._explanations, second.tests)
 
     @staticmethod
     def outcome(run: Mapping[str, Outcome], test: str) -> str:

@@ -46,6 +46,7 @@ def section(suite: Suite, version: str, comparison: Comparison) -> str:
         counts_row("mq serve", comparison.ours),
         counts_row("Apache Kafka", comparison.kafka),
         "",
+        *ran_twice(comparison),
         f"Differs: {len(comparison.differing)}.",
         "",
         "| test | mq serve | Apache Kafka | why |",
@@ -59,6 +60,12 @@ def section(suite: Suite, version: str, comparison: Comparison) -> str:
         *(f"| {shown(test)} | {comparison.outcome(comparison.ours, test)} |" for test in alike),
     ]
     return "\n".join(lines)
+
+
+def ran_twice(comparison: Comparison) -> list[str]:
+    if not comparison.ran_twice:
+        return []
+    return [f"Differed in the first run, so that the second one counts: {', '.join(map(shown, comparison.ran_twice))}.", ""]
 
 
 def counts_row(name: str, run: Mapping[str, Outcome]) -> str:
