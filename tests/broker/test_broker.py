@@ -425,7 +425,7 @@ def test_a_data_directory_is_not_opened_without_the_nodes_that_its_partitions_ar
         await broker.create_topic(TopicSpec("orders", 3, 1))
         before = state(broker)
         broker.close()
-        with pytest.raises(MissingNodes, match=r"on the nodes 1, 2, .* start it with --node-ids 0,1,2") as refused:
+        with pytest.raises(MissingNodes, match=r"on the nodes 1, 2, .* start it with --brokers 3,") as refused:
             world.open()
         assert refused.value.node_ids == (1, 2)
         with pytest.raises(MissingNodes, match="--node-ids 0,1,2,5"):

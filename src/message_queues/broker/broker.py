@@ -165,10 +165,11 @@ class Broker:
         hosts = {node_id for partition in self.topics.partitions() for node_id in partition.replicas.assigned}
         missing = self.nodes.unknown(sorted(hosts))
         if missing:
-            wanted = ",".join(map(str, sorted(hosts.union(self.nodes.ids))))
+            wanted = sorted(hosts.union(self.nodes.ids))
+            flag = f"--brokers {len(wanted)}" if wanted == list(range(len(wanted))) else f"--node-ids {','.join(map(str, wanted))}"
             raise MissingNodes(
                 f"the data directory {self.data_path} has partitions on the nodes {', '.join(map(str, missing))}, and this server was "
-                f"started without them: start it with --node-ids {wanted}, or give another directory with --data",
+                f"started without them: start it with {flag}, or give another directory with --data",
                 tuple(missing),
             )
 
