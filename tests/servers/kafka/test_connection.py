@@ -400,3 +400,21 @@ def test_a_server_that_stops_leaves_its_clients_without_an_answer_but_not_withou
         await client.close()
 
     asyncio.run(run())
+
+
+def test_a_client_that_does_not_read_does_not_keep_a_server_from_stopping() -> None:
+    async def run() -> None:
+        async with running_server() as server:
+            await server.broker.create_topic(TopicSpec("orders", 1, 1))
+            async with await Client.connected(server) as other:
+                await other.ask(produce(b"x" * (MIB - 100)), 8, ProduceResponse)
+            greedy = await Client.connected(server)
+            greedy.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            greedy.writer.write(b"".join(greedy.frame(fetch(), 11) for _ in range(100)))
+            assert await is_served(server)
+            stopping = asyncio.get_running_loop().time()
+        assert asyncio.get_running_loop().time() - stopping < 5
+        assert len(asyncio.all_tasks()) == 1
+        await greedy.close()
+
+    asyncio.run(run())
