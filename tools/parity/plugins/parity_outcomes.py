@@ -28,6 +28,9 @@ class Outcomes:
         # Some tests are parametrized at random: both runs shall draw the same.
         random.seed(0)
 
+    def pytest_collection_finish(self) -> None:
+        random.seed()
+
     def pytest_collection_modifyitems(self, items: Iterable[pytest.Item]) -> None:
         for item in items:
             asks = self._broker_fixture in getattr(item, "fixturenames", ())
