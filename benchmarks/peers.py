@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.kafka_requests import ClusterView, ask_metadata
 from tools.kafka.cluster import LOG4J, format_storage, free_ports, java
 from tools.kafka.installation import install
-
-from benchmarks.kafka_requests import ClusterView, ask_metadata
 
 PROBE_INTERVAL_S = 0.004
 START_TIMEOUT_S = 120

@@ -15,13 +15,12 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Callable
 
-from tests.wire.random_messages import RandomMessages
-
 from message_queues.errors import FrameTooLarge, MalformedMessage
 from message_queues.protocols.kafka.api_keys import APIS
 from message_queues.protocols.kafka.codec import decode
 from message_queues.protocols.kafka.frame import FrameSplitter, request_frame
 from message_queues.protocols.kafka.header import parse_request_header
+from tests.wire.random_messages import RandomMessages
 
 MAX_FRAME_BYTES = 1 << 20
 SLOWEST_S = 1.0

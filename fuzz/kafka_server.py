@@ -26,10 +26,8 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import uvloop
-from fuzz.kafka_codec import Mutations
-from tests.servers.kafka.valid_requests import Known, every_version, valid_request
-from tests.wire.random_messages import RandomMessages
 
+from fuzz.kafka_codec import Mutations
 from message_queues.errors import MessageQueuesError
 from message_queues.protocols.kafka.api_keys import APIS, ApiKey
 from message_queues.protocols.kafka.codec import decode_prefix
@@ -40,6 +38,8 @@ from message_queues.protocols.kafka.messages.api_versions import ApiVersionsRequ
 from message_queues.protocols.kafka.messages.metadata import MetadataRequest
 from message_queues.servers.server import Server
 from message_queues.settings import ServerSettings
+from tests.servers.kafka.valid_requests import Known, every_version, valid_request
+from tests.wire.random_messages import RandomMessages
 
 MAX_REQUEST_BYTES = 1 << 20
 MAX_RESPONSE_BYTES = 1 << 28

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tools.kafka import CannotInstall, KafkaCluster, install
 
 SETTINGS = {

@@ -1,10 +1,10 @@
 import pytest
-from tests.messaging.memory_client import MemoryRecord
 
 from message_queues.clients.ports import TopicPartition
 from message_queues.errors import InvalidArgument
 from message_queues.message import Message
 from message_queues.messaging.progress import InOrder
+from tests.messaging.memory_client import MemoryRecord
 
 
 def message(content: bytes | None = b"", **more: object) -> Message:

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.servers_under_test import ADDRESS_VARIABLES, HEAP, SETTINGS
-
 from tools import java, kafka, node
 from tools.kafka import CannotInstall, KafkaCluster
 

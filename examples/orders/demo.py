@@ -27,7 +27,6 @@ from examples.orders.order import Order, orders
 from examples.orders.screen import Screen
 from examples.orders.shop import CLUSTER, GROUP, NODES, PARTITIONS, PUBLISHED_AT, TOPIC, open_shop
 from examples.orders.warehouse import SeenOrder, reserved_and_taken, seen_orders
-
 from message_queues import Delivery, MessageQueues, Publisher
 from message_queues.errors import MessageQueuesError
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from examples.orders.shop import PUBLISHED_AT, TOPIC, open_shop
 from examples.orders.warehouse import OrderLine, ReceivedOrder, Warehouse
-
 from message_queues import Message
 
 WORKERS = 4

@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.patience import eventually
 
 from message_queues import MessageQueues, embedded
 from message_queues.message import Message
 from message_queues.messaging.consumer import Consumer
+from tests.patience import eventually
 
 PARTITIONS, MESSAGES = 6, 3000
 

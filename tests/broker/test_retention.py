@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from tests.broker.logs.test_partition import NOW_MS, batch
 
 from message_queues.broker.clock import ManualClock, Timers, advance
 from message_queues.broker.cluster.replicas import Replicas
@@ -15,6 +14,7 @@ from message_queues.broker.retention import PARTITIONS_AT_A_TIME, RetentionSweep
 from message_queues.errors import OutOfOrderSequence
 from message_queues.storage.filesystem import MemoryFileSystem
 from message_queues.storage.open_files import OpenFiles
+from tests.broker.logs.test_partition import NOW_MS, batch
 
 CHECK_MS = 300_000
 DAY_MS = 86_400_000

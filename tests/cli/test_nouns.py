@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.cli.mq_process import MQ, TIMEOUT_S, environment, mq, serving
 
 

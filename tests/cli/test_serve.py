@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cli.mq_process import MQ, TIMEOUT_S, environment, mq, serving
 
 from message_queues.cli.serve import check_configs
 from message_queues.errors import InvalidArgument
 from message_queues.settings import OPTIONS, ServerSettings
+from tests.cli.mq_process import MQ, TIMEOUT_S, environment, mq, serving
 
 
 def connects(address: str) -> bool:

@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator
 
 import confluent_kafka
 import pytest
-from tests.patience import eventually
 
 from message_queues import embedded, errors
 from message_queues.clients.connect import connect_kafka
 from message_queues.clients.kafka import KafkaClient, KafkaConsumer, error_of
 from message_queues.clients.ports import ConsumerOptions, NewTopic, ProducerOptions, TopicPartition
 from message_queues.message import DeliveryFailure, Record
+from tests.patience import eventually
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from confluent_kafka.admin import AdminClient
+
 from tests.conformance.topics import Topics
 from tests.patience import PATIENCE_S, eventually
 from tests.servers_under_test import EMBEDDED_ONE_NODE, EMBEDDED_THREE_NODES, REAL_KAFKA, ServerUnderTest, running

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+
 from tests.servers_under_test import ServerUnderTest
 from tools import java
 from tools.kafka import CannotInstall

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
 from tests.conformance.topics import unique_name
 from tests.patience import PATIENCE_S
 

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+from message_queues import MessageQueues
 from tests.conformance.java_client import java_program
 from tests.conformance.librdkafka import publish, read
 from tests.conformance.topics import Topics, unique_name
 from tests.patience import eventually
 from tests.servers_under_test import ServerUnderTest
 from tools.scenarios import Refused, ScenarioProgram
-
-from message_queues import MessageQueues
 
 pytestmark = pytest.mark.real
 

@@ -15,6 +15,7 @@ from kafka.errors import (
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
 )
+
 from tests.conformance.topics import Topics, unique_name
 from tests.patience import PATIENCE_S, eventually
 from tests.servers_under_test import ServerUnderTest

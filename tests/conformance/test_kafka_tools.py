@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+
 from tests.conformance.java_client import java_program
 from tests.conformance.librdkafka import publish
 from tests.conformance.topics import Topics, unique_name

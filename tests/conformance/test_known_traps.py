@@ -18,11 +18,6 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
-from tests.conformance.librdkafka import consumer, next_message, next_messages, producer, publish, read
-from tests.conformance.topics import Topics, unique_name
-from tests.contract.raw_client import RawClient
-from tests.patience import PATIENCE_S, eventually
-from tests.servers_under_test import ServerUnderTest
 
 from message_queues.protocols.kafka.api_keys import ApiKey
 from message_queues.protocols.kafka.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
@@ -35,6 +30,11 @@ from message_queues.protocols.kafka.messages.list_offsets import (
 )
 from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
 from message_queues.records.batch import read_header
+from tests.conformance.librdkafka import consumer, next_message, next_messages, producer, publish, read
+from tests.conformance.topics import Topics, unique_name
+from tests.contract.raw_client import RawClient
+from tests.patience import PATIENCE_S, eventually
+from tests.servers_under_test import ServerUnderTest
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from confluent_kafka.admin import (
     OffsetSpec,
     ResourceType,
 )
+
 from tests.conformance.librdkafka import consumer, next_message, publish, read
 from tests.conformance.topics import Topics, unique_name
 from tests.patience import PATIENCE_S, eventually

@@ -4,6 +4,7 @@ import time
 
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaError, KafkaException, TopicPartition
+
 from tests.conformance.librdkafka import consumer, next_message, next_messages, producer, publish, read, wait_for_end
 from tests.conformance.topics import Topics, unique_name
 from tests.patience import PATIENCE_S

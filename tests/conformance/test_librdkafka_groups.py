@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
+
 from tests.conformance.librdkafka import consumer, next_message, next_messages, publish
 from tests.conformance.topics import Topics, unique_name
 from tests.patience import PATIENCE_S

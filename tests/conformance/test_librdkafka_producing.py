@@ -4,6 +4,7 @@ import time
 
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, KafkaError, Message
+
 from tests.conformance.librdkafka import producer, publish, read
 from tests.conformance.topics import Topics
 from tests.patience import PATIENCE_S

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Message
+
 from tests.conformance.librdkafka import producer, publish, read
 from tests.conformance.topics import Topics, unique_name
 from tests.patience import PATIENCE_S, eventually

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
 from tests.patience import PATIENCE_S, eventually
 
 NUMBERS = itertools.count()

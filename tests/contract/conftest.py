@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+
 from tests.contract.recorded_answers import RecordedAnswers
 from tests.contract.scene import Scene
 from tests.servers_under_test import EMBEDDED_ONE_NODE, REAL_KAFKA, ServerUnderTest, running

@@ -5,13 +5,12 @@ import struct
 from types import TracebackType
 from typing import Self
 
-from tests.patience import PATIENCE_S
-
 from message_queues.protocols.kafka.api_keys import APIS, Api
 from message_queues.protocols.kafka.codec import decode
 from message_queues.protocols.kafka.frame import request_frame
 from message_queues.protocols.kafka.header import parse_response_header
 from message_queues.protocols.kafka.message import Message
+from tests.patience import PATIENCE_S
 
 API_OF_REQUEST: dict[type[Message], Api] = {api.request: api for api in APIS.values()}
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.contract.deliberate_differences import DELIBERATE_DIFFERENCES
 
 SETTLING_S = 0.3

@@ -6,11 +6,6 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from tests.contract.plain_answer import plain
-from tests.contract.raw_client import API_OF_REQUEST, ConnectionClosed, RawClient
-from tests.patience import eventually
-from tests.servers_under_test import ServerUnderTest
-
 from message_queues.errors import UnsupportedVersion
 from message_queues.protocols.kafka.codec import encode
 from message_queues.protocols.kafka.error_codes import ErrorCode
@@ -45,6 +40,10 @@ from message_queues.protocols.kafka.messages.topics import (
     CreateTopicsResponse,
 )
 from message_queues.records.batch import Record, build_batch
+from tests.contract.plain_answer import plain
+from tests.contract.raw_client import API_OF_REQUEST, ConnectionClosed, RawClient
+from tests.patience import eventually
+from tests.servers_under_test import ServerUnderTest
 
 M = TypeVar("M", bound=Message)
 NUMBERS = itertools.count()

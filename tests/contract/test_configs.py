@@ -3,8 +3,6 @@
 from typing import Any
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import Scene
 
 from message_queues.protocols.kafka.messages.configs import (
     AlterableConfig,
@@ -16,6 +14,8 @@ from message_queues.protocols.kafka.messages.configs import (
     IncrementalAlterConfigsRequest,
     IncrementalAlterConfigsResource,
 )
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import Scene
 
 TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
 SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3

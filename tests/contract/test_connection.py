@@ -4,14 +4,14 @@ import struct
 from typing import Any
 
 import pytest
-from tests.contract.raw_client import ConnectionClosed, RawClient
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import CLOSED, Scene
 
 from message_queues.protocols.kafka.api_keys import APIS
 from message_queues.protocols.kafka.codec import decode
 from message_queues.protocols.kafka.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
 from message_queues.protocols.kafka.messages.metadata import MetadataRequest
+from tests.contract.raw_client import ConnectionClosed, RawClient
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import CLOSED, Scene
 
 
 def known(answer: dict[str, Any]) -> dict[str, Any]:

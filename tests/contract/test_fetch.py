@@ -3,12 +3,12 @@
 import time
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import NOW, Scene, batch
 
 from message_queues.protocols.kafka.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic, ForgottenTopic
 from message_queues.protocols.kafka.messages.topics import DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic
 from message_queues.records.batch import Record, build_batch
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import NOW, Scene, batch
 
 
 def fetch(

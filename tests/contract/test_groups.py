@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import Scene
 
 from message_queues.protocols.kafka.message import Message
 from message_queues.protocols.kafka.messages.groups import (
@@ -22,6 +20,8 @@ from message_queues.protocols.kafka.messages.groups import (
     SyncGroupRequestAssignment,
     SyncGroupResponse,
 )
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import Scene
 
 
 def changed(request: JoinGroupRequest, **fields: Any) -> JoinGroupRequest:

@@ -1,11 +1,11 @@
 """Idempotent producers: sequences that repeat, leave gaps or come from an old epoch; and how producer ids are given out."""
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import NOW, Scene
 
 from message_queues.protocols.kafka.messages.producer_ids import InitProducerIdRequest, InitProducerIdResponse
 from message_queues.records.batch import Record, build_batch
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import NOW, Scene
 
 
 def new_producer(scene: Scene) -> int:

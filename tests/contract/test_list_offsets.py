@@ -1,8 +1,6 @@
 """ListOffsets with its special timestamps, and OffsetForLeaderEpoch."""
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import Scene
 
 from message_queues.protocols.kafka.messages.leader_epochs import (
     OffsetForLeaderEpochRequest,
@@ -12,6 +10,8 @@ from message_queues.protocols.kafka.messages.leader_epochs import (
 from message_queues.protocols.kafka.messages.list_offsets import ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic
 from message_queues.protocols.kafka.messages.topics import DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic
 from message_queues.records.batch import Record, build_batch
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import Scene
 
 START = 1_000_000
 

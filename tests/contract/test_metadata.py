@@ -3,9 +3,6 @@
 from typing import Any
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import Scene, batch
-from tests.patience import eventually
 
 from message_queues.protocols.kafka.messages.cluster import (
     Cursor,
@@ -16,6 +13,9 @@ from message_queues.protocols.kafka.messages.cluster import (
     TopicRequest,
 )
 from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import Scene, batch
+from tests.patience import eventually
 
 
 def metadata(*names: str, **fields: Any) -> MetadataRequest:

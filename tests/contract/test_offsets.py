@@ -3,8 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import Scene
 
 from message_queues.protocols.kafka.messages.groups import LeaveGroupRequest, MemberIdentity
 from message_queues.protocols.kafka.messages.offsets import (
@@ -19,6 +17,8 @@ from message_queues.protocols.kafka.messages.offsets import (
     OffsetFetchRequestTopic,
     OffsetFetchRequestTopics,
 )
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import Scene
 
 
 def commit(

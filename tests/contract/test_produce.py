@@ -4,13 +4,13 @@ import struct
 
 import pytest
 from google_crc32c import value as crc32c
-from tests.contract.raw_client import ConnectionClosed
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import NOW, Scene, batch
 
 from message_queues.protocols.kafka.messages.fetch import FetchPartition, FetchRequest, FetchTopic
 from message_queues.protocols.kafka.messages.produce import ProduceRequest
 from message_queues.records.batch import Record, build_batch
+from tests.contract.raw_client import ConnectionClosed
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import NOW, Scene, batch
 
 HOUR_MS = 3_600_000
 

@@ -4,10 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.contract.raw_client import RawClient
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import Scene, assignments, batch
-from tests.servers_under_test import EMBEDDED_THREE_NODES, REAL_KAFKA_THREE_NODES, ServerUnderTest, running
 
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.message import Message
@@ -68,6 +64,10 @@ from message_queues.protocols.kafka.messages.topics import (
     DeleteTopicsRequest,
     DeleteTopicState,
 )
+from tests.contract.raw_client import RawClient
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import Scene, assignments, batch
+from tests.servers_under_test import EMBEDDED_THREE_NODES, REAL_KAFKA_THREE_NODES, ServerUnderTest, running
 
 
 @pytest.fixture(scope="module", params=[EMBEDDED_THREE_NODES, REAL_KAFKA_THREE_NODES])

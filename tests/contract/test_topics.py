@@ -4,9 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.contract.recorded_answers import RecordedAnswers
-from tests.contract.scene import Scene, assignments, batch
-from tests.patience import eventually
 
 from message_queues.protocols.kafka.messages.topics import (
     CreatableTopic,
@@ -22,6 +19,9 @@ from message_queues.protocols.kafka.messages.topics import (
     DeleteTopicsRequest,
     DeleteTopicState,
 )
+from tests.contract.recorded_answers import RecordedAnswers
+from tests.contract.scene import Scene, assignments, batch
+from tests.patience import eventually
 
 
 def new(name: str, partitions: int = 1, replicas: int = 1, **configs: str | None) -> CreatableTopic:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
+
 from tests.crash.load import PATIENCE_S, Administrator, Commits, Publisher, Stuck, value_of
 
 Records = dict[int, list[tuple[int, bytes]]]

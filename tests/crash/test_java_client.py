@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.conformance.java_client import java_program
 from tests.crash.server_process import ServerProcess
 from tests.patience import eventually

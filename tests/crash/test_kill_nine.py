@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
+
 from tests.crash.load import Administrator, Member, Publisher
 from tests.crash.server_process import ServerProcess
 from tests.crash.stored import (

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
-from tests.storage.batches import NOW_MS, batch_at, memory, open_log, read_all
 
 from message_queues.errors import StorageError
 from message_queues.records.batch import BatchHeader, read_header
 from message_queues.storage.filesystem import CrashedError, MemoryFileSystem
 from message_queues.storage.log import Log, LogSettings
+from tests.storage.batches import NOW_MS, batch_at, memory, open_log, read_all
 
 SETTINGS = LogSettings(segment_bytes=1200, index_interval_bytes=250, checkpoint_bytes=700)
 

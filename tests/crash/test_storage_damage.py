@@ -3,12 +3,12 @@
 import random
 
 import pytest
-from tests.storage.batches import DIRECTORY, NOW_MS, fill, memory, open_log, read_all, whole_batches
 
 from message_queues.errors import DamagedFile, NewerFormat
 from message_queues.records.batch import BatchHeader, read_header, split_batches
 from message_queues.storage.filesystem import MemoryFileSystem
 from message_queues.storage.log import Log, LogSettings
+from tests.storage.batches import DIRECTORY, NOW_MS, fill, memory, open_log, read_all, whole_batches
 
 SETTINGS = LogSettings(segment_bytes=900, index_interval_bytes=250)
 MASKS = (0x01, 0x80, 0xFF)

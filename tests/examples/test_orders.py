@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from examples.orders.order import orders
 from examples.orders.warehouse import OrderLine, ReceivedOrder, Warehouse, WrongTotal, reserved_and_taken, seen_orders
 

@@ -1,11 +1,11 @@
 import logging
 
 import pytest
-from tests.messaging.memory_client import MemoryConsumer
 
 from message_queues.clients.ports import TopicPartition
 from message_queues.errors import IllegalGeneration, NotAuthorized, RebalanceInProgress, Unreachable
 from message_queues.messaging.commits import Commits
+from tests.messaging.memory_client import MemoryConsumer
 
 FIRST, SECOND = TopicPartition("orders", 0), TopicPartition("orders", 1)
 

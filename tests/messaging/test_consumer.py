@@ -1,12 +1,12 @@
 import logging
 
 import pytest
-from tests.messaging.memory_client import MemoryConsumer
 
 from message_queues.clients.ports import TopicPartition
 from message_queues.errors import Closed, HandlerFailed, InvalidArgument, InvalidRequest
 from message_queues.message import Message
 from message_queues.messaging.consumer import Consumer, ConsumerSettings
+from tests.messaging.memory_client import MemoryConsumer
 
 FIRST = TopicPartition("orders", 0)
 

@@ -1,9 +1,9 @@
 import pytest
-from tests.messaging.memory_client import MemoryAdmin
 
 from message_queues.clients.ports import GroupState, MemberState, NewTopic, TopicPartition
 from message_queues.errors import Conflict, InvalidArgument
 from message_queues.messaging.consumer_group import ConsumerGroup, GroupSettings, Lag
+from tests.messaging.memory_client import MemoryAdmin
 
 FIRST, SECOND = TopicPartition("orders", 0), TopicPartition("orders", 1)
 

@@ -1,10 +1,9 @@
 import random
 import threading
 
-from tests.messaging.memory_client import MemoryRecord
-
 from message_queues.clients.ports import TopicPartition
 from message_queues.messaging.progress import AnyOrder, InOrder
+from tests.messaging.memory_client import MemoryRecord
 
 
 def record(offset: int) -> MemoryRecord:

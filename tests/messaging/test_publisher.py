@@ -4,11 +4,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from tests.messaging.memory_client import MemoryFailure, MemoryProducer
 
 from message_queues.errors import Closed, InvalidArgument, KafkaError, MessagesLost, TimedOut
 from message_queues.message import Delivery
 from message_queues.messaging.publisher import Publisher, PublisherSettings, SyncPublisher
+from tests.messaging.memory_client import MemoryFailure, MemoryProducer
 
 
 def settings(max_block_ms: float = 60_000) -> PublisherSettings:

@@ -3,8 +3,6 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.messaging.memory_client import MemoryConsumer
-from tests.patience import eventually
 
 from message_queues.clients.ports import TopicPartition
 from message_queues.errors import KafkaError
@@ -12,6 +10,8 @@ from message_queues.message import Message
 from message_queues.messaging import reading as under_test
 from message_queues.messaging.commits import Commits
 from message_queues.messaging.reading import Reading
+from tests.messaging.memory_client import MemoryConsumer
+from tests.patience import eventually
 
 FIRST, SECOND = TopicPartition("orders", 0), TopicPartition("orders", 1)
 

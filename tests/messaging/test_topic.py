@@ -1,9 +1,9 @@
 import pytest
-from tests.messaging.memory_client import MemoryAdmin
 
 from message_queues.clients.ports import NewTopic
 from message_queues.errors import Conflict, InvalidArgument, InvalidConfig, InvalidPartitions, UnknownTopicOrPartition
 from message_queues.messaging.topic import Topic
+from tests.messaging.memory_client import MemoryAdmin
 
 WANTED = NewTopic("orders", 3, 2, {"retention.ms": "1000", "cleanup.policy": "compact,delete"})
 

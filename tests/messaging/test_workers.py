@@ -3,8 +3,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 import pytest
-from tests.messaging.memory_client import MemoryConsumer
-from tests.patience import eventually
 
 from message_queues.clients.ports import TopicPartition
 from message_queues.errors import HandlerFailed
@@ -12,6 +10,8 @@ from message_queues.message import Message
 from message_queues.messaging import workers as under_test
 from message_queues.messaging.commits import Commits
 from message_queues.messaging.workers import Workers
+from tests.messaging.memory_client import MemoryConsumer
+from tests.patience import eventually
 
 PARTITIONS = [TopicPartition("orders", number) for number in range(4)]
 FIRST, SECOND, *_ = PARTITIONS

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from http.client import HTTPConnection
 
 import pytest
-from tests.servers.running_server import Client, eventually, running_server
 
 from message_queues.broker.topics import TopicSpec
 from message_queues.protocols.kafka.error_codes import ErrorCode
@@ -41,6 +40,7 @@ from message_queues.protocols.kafka.messages.offsets import (
 from message_queues.protocols.kafka.messages.produce import PartitionProduceData, ProduceRequest, ProduceResponse, TopicProduceData
 from message_queues.records.batch import Record, build_batch
 from message_queues.servers.server import Server
+from tests.servers.running_server import Client, eventually, running_server
 
 START_MS = 1_700_000_000_000
 MINUTE_MS, DAY_MS = 60_000, 86_400_000

@@ -8,8 +8,6 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.cli.mq_process import ServeProcess, serving
-from tests.servers.running_server import Client, ConnectionClosed, eventually, running_server
 
 from message_queues.broker.topics import TopicSpec
 from message_queues.errors import PortTaken
@@ -27,6 +25,8 @@ from message_queues.protocols.kafka.messages.topics import CreatableTopic, Creat
 from message_queues.records.batch import Record, build_batch, read_header, read_records
 from message_queues.servers.server import Server
 from message_queues.settings import ServerSettings
+from tests.cli.mq_process import ServeProcess, serving
+from tests.servers.running_server import Client, ConnectionClosed, eventually, running_server
 
 TIMEOUT_S = 60
 PRODUCER_ID = 77

@@ -1,9 +1,8 @@
 import asyncio
 
-from tests.servers.running_server import eventually
-
 from message_queues.broker.clock import SystemClock, Timers
 from message_queues.servers.timer_driver import TimerDriver
+from tests.servers.running_server import eventually
 
 
 def test_an_earlier_deadline_wakes_the_loop_earlier() -> None:

@@ -2,11 +2,11 @@ import random
 from bisect import bisect_left, bisect_right
 
 import pytest
-from tests.storage.watched_files import WatchedFileSystem
 
 from message_queues.storage.filesystem import MemoryFileSystem
 from message_queues.storage.index import IndexIsWrong, SparseIndex
 from message_queues.storage.open_files import OpenFiles
+from tests.storage.watched_files import WatchedFileSystem
 
 PATH = "/d/00000000000000000000"
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
-from tests.storage.batches import DIRECTORY, NOW_MS, append, batch_at, fill, memory, open_log, read_all
-from tests.storage.watched_files import WatchedFileSystem
 
 from message_queues.errors import OffsetOutOfRange, StorageError
 from message_queues.records.batch import BatchHeader, Record, build_batch, read_header, restamped
@@ -13,6 +11,8 @@ from message_queues.records.compression import GZIP, LZ4, SNAPPY, ZSTD
 from message_queues.storage.filesystem import DiskFileSystem, FileSystem
 from message_queues.storage.log import Log, LogSettings
 from message_queues.storage.open_files import OpenFiles
+from tests.storage.batches import DIRECTORY, NOW_MS, append, batch_at, fill, memory, open_log, read_all
+from tests.storage.watched_files import WatchedFileSystem
 
 SMALL = LogSettings(segment_bytes=2000, index_interval_bytes=300)
 """Eleven batches of one record make a segment, every third is in the index."""

@@ -2,13 +2,13 @@ import logging
 
 import google_crc32c
 import pytest
-from tests.storage.batches import DIRECTORY, NOW_MS, append, fill, memory, open_log, read_all
-from tests.storage.watched_files import WatchedFileSystem
 
 from message_queues.errors import DamagedFile, NewerFormat
 from message_queues.records.batch import BatchHeader
 from message_queues.storage.filesystem import FileSystem
 from message_queues.storage.log import LogSettings
+from tests.storage.batches import DIRECTORY, NOW_MS, append, fill, memory, open_log, read_all
+from tests.storage.watched_files import WatchedFileSystem
 
 SMALL = LogSettings(segment_bytes=2000, index_interval_bytes=300)
 """Eleven batches of one record make a segment."""

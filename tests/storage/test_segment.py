@@ -1,8 +1,6 @@
 from collections.abc import Callable
 
 import pytest
-from tests.storage.batches import NOW_MS, batch_at, fill, memory, open_log, read_all
-from tests.storage.watched_files import WatchedFileSystem
 
 from message_queues.errors import DamagedFile
 from message_queues.records.batch import read_header
@@ -10,6 +8,8 @@ from message_queues.storage.filesystem import MemoryFileSystem
 from message_queues.storage.log import LogSettings
 from message_queues.storage.open_files import OpenFiles
 from message_queues.storage.segment import Segment
+from tests.storage.batches import NOW_MS, batch_at, fill, memory, open_log, read_all
+from tests.storage.watched_files import WatchedFileSystem
 
 SMALL = LogSettings(segment_bytes=2000, index_interval_bytes=300)
 """Every third batch is in the index."""

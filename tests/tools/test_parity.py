@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tools.parity.comparison import Comparison, explanations_of
 from tools.parity.report import with_section
 from tools.parity.run import Outcome, environment_of, read_outcomes

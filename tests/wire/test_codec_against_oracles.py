@@ -9,13 +9,13 @@ import re
 from typing import Literal
 
 import pytest
-from tests.wire import kafka_python_oracle, kio_oracle
-from tests.wire.random_messages import RandomMessages
 
 from message_queues.protocols.kafka.api_keys import APIS, Api
 from message_queues.protocols.kafka.codec import decode_prefix, encode
 from message_queues.protocols.kafka.message import Message
 from message_queues.protocols.kafka.messages import consumer_protocol
+from tests.wire import kafka_python_oracle, kio_oracle
+from tests.wire.random_messages import RandomMessages
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # kafka-python reads its definitions in a deprecated way
 

@@ -1,6 +1,7 @@
 """A fixed dose of what `fuzz/kafka_server.py` does by the million."""
 
 import pytest
+
 from fuzz.kafka_server import run
 
 

@@ -1,10 +1,10 @@
 import itertools
 
 import pytest
-from tests.broker.coordination.world import subscription
 
 from message_queues.broker.coordination.classic_group import TRANSITIONS, ClassicGroup, GroupState, Member
 from message_queues.errors import FencedInstanceId, NonEmptyGroup, UnknownMemberId
+from tests.broker.coordination.world import subscription
 
 
 def member(member_id: str, *protocols: str, instance_id: str | None = None, rebalance_timeout_ms: int = 1) -> Member:

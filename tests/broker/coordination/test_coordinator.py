@@ -1,7 +1,6 @@
 """What each request of a member or an administrator is answered."""
 
 import pytest
-from tests.broker.coordination.world import DELAY_MS, RANGE, SESSION_MS, World, subscription
 
 from message_queues.broker.clock import ManualClock, Timers
 from message_queues.broker.coordination.classic_group import GroupState
@@ -23,6 +22,7 @@ from message_queues.errors import (
     RebalanceInProgress,
     UnknownMemberId,
 )
+from tests.broker.coordination.world import DELAY_MS, RANGE, SESSION_MS, World, subscription
 
 
 class Stranger(Event, frozen=True, tag="Stranger"):

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from tests.broker.coordination.world import JoinAnswer, SyncAnswer, World, subscription
 
 from message_queues.broker.coordination.classic_group import GroupState, Joined, Synced
 from message_queues.broker.coordination.events import CoordinationEvent, GenerationStored
 from message_queues.broker.coordination.group_settings import GroupSettings
 from message_queues.errors import MemberIdRequired, MessageQueuesError
+from tests.broker.coordination.world import JoinAnswer, SyncAnswer, World, subscription
 
 SETTINGS = GroupSettings(max_size=7, new_member_join_timeout_ms=40_000)
 STEPS = 1_000

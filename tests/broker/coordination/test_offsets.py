@@ -1,7 +1,6 @@
 """Who may commit offsets, what is kept, and when it goes."""
 
 import pytest
-from tests.broker.coordination.world import DELAY_MS, SESSION_MS, World, subscription
 
 from message_queues.broker.coordination.classic_group import GroupState
 from message_queues.broker.coordination.events import CommittedOffset, GroupDeleted, OffsetsCommitted, OffsetsDeleted
@@ -19,6 +18,7 @@ from message_queues.errors import (
     UnknownMemberId,
     UnknownTopicOrPartition,
 )
+from tests.broker.coordination.world import DELAY_MS, SESSION_MS, World, subscription
 
 WEEK_MS = 7 * 24 * 60 * 60_000
 CHECK_MS = 600_000

@@ -1,7 +1,6 @@
 """From JoinGroup to a Stable group and back: who is waited for, and how long."""
 
 import pytest
-from tests.broker.coordination.world import DELAY_MS, REBALANCE_MS, SESSION_MS, World, subscription
 
 from message_queues.broker.coordination.classic_group import GroupState
 from message_queues.broker.coordination.events import GenerationStored
@@ -13,6 +12,7 @@ from message_queues.errors import (
     RebalanceInProgress,
     UnknownMemberId,
 )
+from tests.broker.coordination.world import DELAY_MS, REBALANCE_MS, SESSION_MS, World, subscription
 
 CHANGED = (("range", subscription("orders", "payments")),)
 

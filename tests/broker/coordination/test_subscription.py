@@ -2,9 +2,9 @@ import random
 import struct
 
 import pytest
-from tests.broker.coordination.world import subscription
 
 from message_queues.broker.coordination.subscription import subscribed_topics
+from tests.broker.coordination.world import subscription
 
 
 def test_the_topics_are_read() -> None:

@@ -1,9 +1,9 @@
 """With --fsync: what was flushed and not synced yet is shown to nobody, and a sync that fails is not tried again."""
 
 import pytest
-from tests.broker.logs.test_partition import NOW_MS, World, batch, read_values
 
 from message_queues.errors import StorageError
+from tests.broker.logs.test_partition import NOW_MS, World, batch, read_values
 
 
 def flushed(world: World, *values: bytes) -> None:

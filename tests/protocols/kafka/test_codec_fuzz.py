@@ -1,6 +1,7 @@
 """A fixed dose of what `fuzz/kafka_codec.py` does by the million."""
 
 import pytest
+
 from fuzz.kafka_codec import run
 
 SEEDS = [1, 2, 3, 4]

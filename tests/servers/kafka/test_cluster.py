@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.cluster import (
@@ -21,6 +20,7 @@ from message_queues.protocols.kafka.messages.cluster import (
 from message_queues.records.batch import Record, build_batch
 from message_queues.servers.kafka.cluster import describe_cluster, describe_log_dirs, describe_topic_partitions
 from message_queues.servers.kafka.context import CLUSTER_OPERATIONS, OMITTED_OPERATIONS
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 BROKERS, CONTROLLERS = 1, 2
 LOG_DIRS = range(1, 6)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.configs import (
@@ -23,6 +22,7 @@ from message_queues.protocols.kafka.messages.configs import (
     IncrementalAlterConfigsResource,
 )
 from message_queues.servers.kafka.configs import alter_configs, describe_configs, incremental_alter_configs
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 TOPIC, BROKER, LOGGER, CLIENT_METRICS, GROUP = 2, 4, 8, 16, 32
 SET, DELETE, APPEND, SUBTRACT = 0, 1, 2, 3

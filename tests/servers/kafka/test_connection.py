@@ -5,8 +5,6 @@ import struct
 from collections.abc import Callable
 
 import pytest
-from tests.servers.kafka.valid_requests import Known, every_version, valid_request
-from tests.servers.running_server import Client, eventually, resident_bytes, running_server, with_server
 
 from message_queues.broker.topics import TopicSpec
 from message_queues.protocols.kafka.api_keys import ApiKey
@@ -32,6 +30,8 @@ from message_queues.protocols.kafka.messages.topics import (
 )
 from message_queues.records.batch import Record, build_batch
 from message_queues.servers.server import Server
+from tests.servers.kafka.valid_requests import Known, every_version, valid_request
+from tests.servers.running_server import Client, eventually, resident_bytes, running_server, with_server
 
 MIB = 1 << 20
 LONG_MS = 600_000

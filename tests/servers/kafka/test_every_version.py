@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from tests.servers.kafka.valid_requests import REQUESTS, Known, every_version, valid_request
-from tests.servers.running_server import Client, running_server
 
 from message_queues.protocols.kafka.api_keys import APIS
 from message_queues.protocols.kafka.messages.api_versions import ApiVersionsRequest, ApiVersionsResponse
+from tests.servers.kafka.valid_requests import REQUESTS, Known, every_version, valid_request
+from tests.servers.running_server import Client, running_server
 
 
 def test_there_is_a_request_for_each_api() -> None:

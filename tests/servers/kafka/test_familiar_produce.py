@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.broker.topics import TopicSpec
 from message_queues.errors import StorageError
@@ -15,6 +14,7 @@ from message_queues.protocols.kafka.messages.produce import PartitionProduceData
 from message_queues.records.batch import Record, build_batch
 from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
 from message_queues.servers.kafka.familiar_produce import MOST_PLACES, FamiliarProduction, Place
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 FLEXIBLE = range(9, 14)
 SIZE_BYTES = 4

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import pytest
-from tests.servers.running_server import Client, ConnectionClosed, eventually, with_server
 
 from message_queues.broker.logs.partition import Partition
 from message_queues.broker.topics import TopicSpec
@@ -21,6 +20,7 @@ from message_queues.protocols.kafka.messages.fetch import (
 )
 from message_queues.records.batch import Record, build_batch, read_header
 from message_queues.servers.server import Server
+from tests.servers.running_server import Client, ConnectionClosed, eventually, with_server
 
 VERSIONS = range(4, 19)
 WITH_LOG_START, WITH_SESSIONS, FROM_FOLLOWERS, WITH_TOPIC_IDS, WITH_LEADER_HINTS = 5, 7, 11, 13, 16

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.broker.topics import OFFSETS, TopicSpec
 from message_queues.protocols.kafka.error_codes import ErrorCode
@@ -38,6 +37,7 @@ from message_queues.servers.kafka.groups import (
     sync_group,
 )
 from message_queues.servers.kafka.metadata import metadata
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 SUBSCRIPTION = struct.pack(">hih", 0, 1, 6) + b"orders" + struct.pack(">i", -1)
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.leader_epochs import (
@@ -30,6 +29,7 @@ from message_queues.servers.kafka.list_offsets import (
     MAX_TIMESTAMP,
     list_offsets,
 )
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 VERSIONS = range(1, 12)
 WITH_LEADER_EPOCH = 4

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataRequestTopic, MetadataResponse
 from message_queues.protocols.kafka.wire import ZERO_UUID
 from message_queues.servers.kafka.context import CLUSTER_OPERATIONS, OMITTED_OPERATIONS, TOPIC_OPERATIONS
 from message_queues.servers.kafka.metadata import metadata
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 VERSIONS = range(14)
 WITH_CREATION_FLAG = range(4, 14)

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.offsets import (
@@ -24,6 +23,7 @@ from message_queues.protocols.kafka.messages.offsets import (
     OffsetFetchResponseTopics,
 )
 from message_queues.servers.kafka.offsets import offset_commit, offset_delete, offset_fetch
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 STRANGE_ID = b"\x07" * 16
 

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from tests.servers.running_server import Client, ConnectionClosed, eventually, with_server
 
 from message_queues.broker.topics import TopicSpec
 from message_queues.protocols.kafka.api_keys import ApiKey
@@ -20,6 +19,7 @@ from message_queues.protocols.kafka.messages.produce import (
 from message_queues.records.batch import Record, build_batch
 from message_queues.records.compression import ZSTD
 from message_queues.servers.server import Server
+from tests.servers.running_server import Client, ConnectionClosed, eventually, with_server
 
 VERSIONS = range(3, 14)
 WITH_LOG_START, WITH_RECORD_ERRORS, WITH_LEADER_HINTS, WITH_TOPIC_IDS = 5, 8, 10, 13

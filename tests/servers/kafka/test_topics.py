@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 from message_queues.broker.configs.config_definition import ConfigSource
 from message_queues.protocols.kafka.error_codes import ErrorCode
@@ -27,6 +26,7 @@ from message_queues.protocols.kafka.messages.topics import (
 from message_queues.protocols.kafka.wire import ZERO_UUID
 from message_queues.records.batch import Record, build_batch
 from message_queues.servers.kafka.topics import create_partitions, create_topics, delete_records, delete_topics
+from tests.servers.kafka.asked_node import AskedNode, asked_node
 
 CREATE, DELETE, GROW, DELETE_RECORDS = range(2, 8), range(1, 7), range(4), range(3)
 STRANGE_ID = b"\x07" * 16
