@@ -185,7 +185,7 @@ class Consumer:
     def describe(self) -> ConsumerDescription:
         """Settings and state at this moment."""
         settings = self._settings
-        partitions = () if self._closed else tuple(str(partition) for partition in sorted(self._client.assignment()))
+        partitions = tuple(str(partition) for partition in sorted(self._partitions()))
         return ConsumerDescription(
             settings.queue_name,
             settings.group_id,
@@ -197,6 +197,11 @@ class Consumer:
             self._state(),
             partitions,
         )
+
+    def _partitions(self) -> list[ports.TopicPartition]:
+        if self._closed:
+            return []
+        return self._client.assignment() if self._workers is None else self._workers.partitions()
 
     def _state(self) -> str:
         if self._closed:
