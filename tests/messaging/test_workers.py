@@ -105,6 +105,15 @@ def test_every_message_is_handled_once_and_each_partition_in_order(client: Memor
     assert run.workers.handled == 400
 
 
+def test_it_knows_its_partitions_itself(client: MemoryConsumer) -> None:
+    run = Run(client)
+    run.saw(400)
+    assert sorted(run.workers.partitions()) == PARTITIONS
+    run.stop()
+    client.close()
+    assert run.workers.partitions() == []
+
+
 def test_partitions_are_worked_on_side_by_side_and_one_partition_by_one_worker() -> None:
     client = MemoryConsumer([FIRST, SECOND])
     client.publish(FIRST, 2)
