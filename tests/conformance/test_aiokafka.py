@@ -133,13 +133,14 @@ def test_a_waiting_reader_is_woken_by_an_append(bootstrap: str, topics: Topics) 
     topic = topics.new()
 
     async def scenario() -> None:
-        async with new_consumer(bootstrap, topic, fetch_max_wait_ms=10_000) as consumer, new_producer(bootstrap) as producer:
-            waiting = asyncio.create_task(next_records(consumer, 1))
-            await asyncio.sleep(0.5)
-            started = time.monotonic()
-            await producer.send_and_wait(topic, b"woken", partition=0)
-            assert (await waiting)[0].value == b"woken"
-            assert time.monotonic() - started < 5
+        # A reader that is not woken waits for longer than anyone here has patience.
+        wait_ms = 2 * PATIENCE_S * 1000
+        waits_longer = {"fetch_max_wait_ms": wait_ms, "request_timeout_ms": 2 * wait_ms}
+        async with new_consumer(bootstrap, topic, **waits_longer) as consumer, new_producer(bootstrap) as producer:
+            for value in (b"first", b"second", b"third"):
+                waiting = asyncio.create_task(next_records(consumer, 1))
+                await producer.send_and_wait(topic, value, partition=0)
+                assert (await waiting)[0].value == value
 
     asyncio.run(scenario())
 
