@@ -361,3 +361,82 @@ class FrameTooLarge(ProtocolError):
 
 class UnsupportedVersion(MessageQueuesError):
     """The version of a message lacks what is asked of it, or there is no such version. Kafka 35 UNSUPPORTED_VERSION."""
+
+
+# RabbitMQ. The message is what RabbitMQ says after "NOT_FOUND - " and its like; the codes are in servers/error_map.py.
+
+
+class ContentTooLarge(MessageQueuesError):
+    """AMQP 311 CONTENT_TOO_LARGE."""
+
+
+class NoConsumers(MessageQueuesError):
+    """AMQP 313 NO_CONSUMERS."""
+
+
+class ConnectionForced(MessageQueuesError):
+    """An operator or a stopping server closes the connection. AMQP 320 CONNECTION_FORCED."""
+
+
+class InvalidPath(InvalidArgument):
+    """AMQP 402 INVALID_PATH."""
+
+
+class AccessRefused(NotAuthorized):
+    """AMQP 403 ACCESS_REFUSED."""
+
+
+class QueueNotFound(NotFound):
+    """AMQP 404 NOT_FOUND."""
+
+
+class ExchangeNotFound(NotFound):
+    """AMQP 404 NOT_FOUND."""
+
+
+class VirtualHostNotFound(NotFound):
+    """AMQP 530 NOT_ALLOWED when a connection opens it; HTTP 404."""
+
+
+class ResourceLocked(MessageQueuesError):
+    """Another connection has it to itself. AMQP 405 RESOURCE_LOCKED."""
+
+
+class PreconditionFailed(MessageQueuesError):
+    """AMQP 406 PRECONDITION_FAILED."""
+
+
+class FrameError(MessageQueuesError):
+    """AMQP 501 FRAME_ERROR."""
+
+
+class SyntaxRefused(MessageQueuesError):
+    """AMQP 502 SYNTAX_ERROR."""
+
+
+class CommandInvalid(MessageQueuesError):
+    """AMQP 503 COMMAND_INVALID."""
+
+
+class ChannelError(MessageQueuesError):
+    """AMQP 504 CHANNEL_ERROR."""
+
+
+class UnexpectedFrame(MessageQueuesError):
+    """AMQP 505 UNEXPECTED_FRAME."""
+
+
+class ResourceError(MessageQueuesError):
+    """AMQP 506 RESOURCE_ERROR."""
+
+
+class NotAllowed(MessageQueuesError):
+    """AMQP 530 NOT_ALLOWED."""
+
+
+class NotImplementedByBroker(MessageQueuesError):
+    """AMQP 540 NOT_IMPLEMENTED."""
+
+
+class InternalFailure(MessageQueuesError):
+    """AMQP 541 INTERNAL_ERROR."""
