@@ -1,0 +1,88 @@
+"""An HTTP port in the server's loop that costs nothing until somebody calls.
+
+The socket listens at once; uvicorn and the application are imported when the first connection has come, on another thread.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+from message_queues.errors import PortTaken
+
+if TYPE_CHECKING:
+    from message_queues.servers.clock_control import HttpServer
+
+BACKLOG = 512
+KEEP_ALIVE_S = 60
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Scope]]
+Send = Callable[[Scope], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class HttpListener:
+    def __init__(self, make_application: Callable[[], Application], max_connections: int = 1000) -> None:
+        self._make_application = make_application
+        """Called on another thread: it imports."""
+        self._max_connections = max_connections
+        self._socket: socket.socket | None = None
+        self._server: HttpServer | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    async def listen(self, host: str, port: int) -> str:
+        """Listens (0: on a free port); returns the address. Raises PortTaken."""
+        try:
+            listener = socket.create_server((host, port), backlog=BACKLOG)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortTaken(
+                    f"port {port} on {host} is taken by another process; stop it, or give another port (0 picks a free one)"
+                ) from error
+            raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        listener.setblocking(False)
+        self._socket = listener
+        asyncio.get_running_loop().add_reader(listener.fileno(), self._first_connection)
+        return f"{host}:{listener.getsockname()[1]}"
+
+    async def stop(self) -> None:
+        if self._socket is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        if self._serving is not None:
+            if self._server is not None:
+                self._server.should_exit = True
+                self._server.force_exit = True
+            await self._serving
+        self._socket.close()
+        self._socket = None
+
+    def _first_connection(self) -> None:
+        assert self._socket is not None
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._serving = asyncio.create_task(self._serve(self._socket))
+
+    async def _serve(self, listener: socket.socket) -> None:
+        self._server = server = await asyncio.to_thread(self._make_server)
+        if self._socket is listener:
+            await server.serve(sockets=[listener])
+
+    def _make_server(self) -> "HttpServer":
+        import uvicorn
+
+        from message_queues.servers.clock_control import HttpServer
+
+        config = uvicorn.Config(
+            self._make_application(),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            server_header=False,
+            date_header=True,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            limit_concurrency=self._max_connections,
+        )
+        return HttpServer(config)
