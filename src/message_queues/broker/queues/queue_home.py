@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from message_queues.broker.clock import Clock, Timers
-from message_queues.broker.queues.backlog import Residence
+from message_queues.broker.queues.backlog import BacklogHome
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.broker.queues.version import RabbitVersion
-from message_queues.storage.group_commit import Flushable, GroupCommit
-from message_queues.storage.open_files import OpenFiles
+from message_queues.storage.group_commit import GroupCommit
 
 
 class DeadLetterTarget(Protocol):
@@ -37,9 +36,7 @@ class QueueHome:
     timers: Timers
     call_soon: Callable[[Callable[[], None]], object]
     group_commit: GroupCommit
-    open_files: OpenFiles
-    residence: Residence
-    """The memory that all queues share for messages at hand."""
+    backlogs: BacklogHome
     directory: str
     """Each queue has a directory in it, named by its id in hexadecimal."""
     dead_letters: DeadLetterRoutes
