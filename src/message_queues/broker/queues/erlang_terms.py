@@ -1,0 +1,69 @@
+"""How RabbitMQ shows values in its messages: Erlang's ~tp of a field's value, and the names of field types."""
+
+import base64
+import hashlib
+from decimal import Decimal
+
+from message_queues.records.field_table import FieldTable, FieldValue, Timestamp, write_table
+
+
+def printed(value: FieldValue) -> str:
+    """`<<"text">>` for a string, `<<1,2>>` for bytes that are none."""
+    if value is None:
+        return "undefined"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return _printed_bytes(value.encode("utf-8", "surrogateescape"))
+    if isinstance(value, bytes):
+        return _printed_bytes(value)
+    if isinstance(value, dict):
+        fields = (f"{{{printed(name)},{type_name(item)},{printed(item)}}}" for name, item in value.items())
+        return f"[{','.join(fields)}]"
+    if isinstance(value, list):
+        return f"[{','.join(f'{{{type_name(item)},{printed(item)}}}' for item in value)}]"
+    if isinstance(value, Timestamp):
+        return str(int(value))
+    return str(value)
+
+
+def _printed_bytes(value: bytes) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        text = ""
+    if not value or not (text and text.isprintable()):
+        return f"<<{','.join(map(str, value))}>>"
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    # Erlang marks what is not plain Latin text.
+    return f'<<"{quoted}">>' if text.isascii() else f'<<"{quoted}"/utf8>>'
+
+
+def type_name(value: FieldValue) -> str:
+    """The type of a field as RabbitMQ calls it."""
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, Timestamp):
+        return "timestamp"
+    if isinstance(value, int):
+        return "signedint" if -(1 << 31) <= value < 1 << 31 else "long"
+    for python_type, name in TYPE_NAMES:
+        if isinstance(value, python_type):
+            return name
+    return "void"
+
+
+TYPE_NAMES: tuple[tuple[type, str], ...] = (
+    (str, "longstr"),
+    (bytes, "binary"),
+    (float, "double"),
+    (Decimal, "decimal"),
+    (list, "array"),
+    (dict, "table"),
+)
+
+
+def arguments_hash(arguments: FieldTable) -> str:
+    """Tells the arguments of bindings apart in the management API, shaped like RabbitMQ's (which hashes the Erlang term)."""
+    told = write_table(dict(sorted(arguments.items())))
+    return base64.urlsafe_b64encode(hashlib.blake2b(told, digest_size=4).digest()).rstrip(b"=").decode()
