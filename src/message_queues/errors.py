@@ -440,3 +440,24 @@ class NotImplementedByBroker(MessageQueuesError):
 
 class InternalFailure(MessageQueuesError):
     """AMQP 541 INTERNAL_ERROR."""
+
+
+class RabbitMQError(MessageQueuesError):
+    """A RabbitMQ failure that has no class of its own; `code` is AMQP's reply code, or the HTTP status of the management API."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Unroutable(MessageQueuesError):
+    """A message that no queue took: nothing is bound for its routing key. AMQP 312 NO_ROUTE."""
+
+    def __init__(self, message: str, exchange: str = "", routing_key: str = "") -> None:
+        super().__init__(message)
+        self.exchange = exchange
+        self.routing_key = routing_key
+
+
+class Rejected(MessageQueuesError):
+    """The broker did not take the message (basic.nack): a queue is full and has overflow=reject-publish, or the broker failed."""
