@@ -1,7 +1,8 @@
 """The bindings of a virtual host: which exchange passes what on to which queue or exchange.
 
 A binding is what its five parts are, its arguments included (RabbitMQ compares them sorted and typed), so the same queue may be bound to
-the same exchange many times. Each exchange finds its matches in a table of its own kind; this module keeps both directions of the whole graph.
+the same exchange many times. Each exchange finds its matches in a table of its own kind; this module keeps both directions of the whole
+graph.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Set

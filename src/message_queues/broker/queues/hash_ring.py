@@ -128,9 +128,8 @@ def check_weight(routing_key: str) -> None:
     digits = routing_key[1:] if routing_key[:1] in ("+", "-") else routing_key
     if not (digits.isascii() and digits.isdigit()):
         raise PreconditionFailed(f"The binding key must be an integer: {printed(routing_key)}")
-    # Longer ones are out of range whatever their digits are.
-    weight = int(routing_key[:20])
+    weight = int(routing_key)
     if weight < 1:
         raise PreconditionFailed("The binding key must be greater than 0")
-    if weight > MAX_WEIGHT or len(digits) > 19:
+    if weight > MAX_WEIGHT:
         raise PreconditionFailed(f"The binding key must not exceed {MAX_WEIGHT}")

@@ -1,8 +1,9 @@
 """The bindings of headers exchanges: a message is passed on when its headers are what the binding's arguments ask for.
 
 x-match: `all` (when there is none) or `any`, which pass over arguments whose names begin with "x-"; `all-with-x` and `any-with-x` look at
-those, too. An argument without a value (void) asks that the header be there. Values are equal as Erlang's =:= has it: 1 is not 1.0, nor true;
-the width of an integer, and whether bytes came as a string, do not matter. Timestamps match equal timestamps, which RabbitMQ 4 has lost.
+those, too. An argument without a value (void) asks that the header be there. Values are equal as Erlang's =:= has it: 1 is not 1.0, nor
+true; the width of an integer, and whether bytes came as a string, do not matter. Timestamps match equal timestamps, which RabbitMQ 4 has
+lost.
 
 A binding is found by one of its conditions, the rarest there is, so that a message looks at few bindings however many there are.
 """
@@ -69,6 +70,14 @@ class HeaderBindings:
                                 if not conditions or _are_met(conditions, headers):
                                     found[binding] = None
         return found
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._unconditional or self._by_header or self._found_by)
+
+    def looked_at(self, name: str, value: FieldValue) -> int:
+        """How many bindings a message with this header has to be compared with on its account."""
+        return len(self._by_header.get(name, {}).get(comparable(value), ()))
 
     def _bucket(self, condition: Condition) -> dict[Binding, tuple[Condition, ...]]:
         name, value = condition

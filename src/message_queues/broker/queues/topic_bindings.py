@@ -91,6 +91,10 @@ class TopicBindings:
                 break
             parent.cut(word)
 
+    @property
+    def is_empty(self) -> bool:
+        return self._root.is_empty
+
     def match(self, message: QueueMessage) -> Collection[Binding]:
         found: list[Binding] = []
         self._collect(message.routing_key, found)
