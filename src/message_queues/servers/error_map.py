@@ -1,5 +1,7 @@
 """The one map from our errors to wire codes. It covers every class of errors.py: the nearest ancestor in the map decides."""
 
+from dataclasses import dataclass
+
 from message_queues import errors
 from message_queues.protocols.kafka.error_codes import ErrorCode
 
@@ -67,3 +69,71 @@ def error_code(error: BaseException) -> ErrorCode:
         if code is not None:
             return code
     return ErrorCode.UNKNOWN_SERVER_ERROR
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpCode:
+    number: int
+    name: str
+    closes_connection: bool
+    """AMQP 0-9-1 calls it a hard error; a soft one closes the channel."""
+
+
+SYNTAX_ERROR = AmqpCode(502, "SYNTAX_ERROR", True)
+ACCESS_REFUSED = AmqpCode(403, "ACCESS_REFUSED", False)
+NOT_FOUND = AmqpCode(404, "NOT_FOUND", False)
+PRECONDITION_FAILED = AmqpCode(406, "PRECONDITION_FAILED", False)
+NOT_ALLOWED = AmqpCode(530, "NOT_ALLOWED", True)
+NOT_IMPLEMENTED = AmqpCode(540, "NOT_IMPLEMENTED", True)
+INTERNAL_ERROR = AmqpCode(541, "INTERNAL_ERROR", True)
+
+AMQP: dict[type[BaseException], AmqpCode] = {
+    errors.MessageQueuesError: INTERNAL_ERROR,
+    errors.InvalidArgument: PRECONDITION_FAILED,
+    errors.NotFound: NOT_FOUND,
+    errors.AlreadyExists: PRECONDITION_FAILED,
+    errors.Conflict: PRECONDITION_FAILED,
+    errors.Unsupported: NOT_IMPLEMENTED,
+    errors.NotAuthorized: ACCESS_REFUSED,
+    errors.ContentTooLarge: AmqpCode(311, "CONTENT_TOO_LARGE", False),
+    errors.NoConsumers: AmqpCode(313, "NO_CONSUMERS", False),
+    errors.ConnectionForced: AmqpCode(320, "CONNECTION_FORCED", True),
+    errors.InvalidPath: AmqpCode(402, "INVALID_PATH", True),
+    errors.AccessRefused: ACCESS_REFUSED,
+    errors.QueueNotFound: NOT_FOUND,
+    errors.ExchangeNotFound: NOT_FOUND,
+    errors.VirtualHostNotFound: NOT_ALLOWED,
+    errors.ResourceLocked: AmqpCode(405, "RESOURCE_LOCKED", False),
+    errors.PreconditionFailed: PRECONDITION_FAILED,
+    errors.FrameError: AmqpCode(501, "FRAME_ERROR", True),
+    errors.SyntaxRefused: SYNTAX_ERROR,
+    errors.CommandInvalid: AmqpCode(503, "COMMAND_INVALID", True),
+    errors.ChannelError: AmqpCode(504, "CHANNEL_ERROR", True),
+    errors.UnexpectedFrame: AmqpCode(505, "UNEXPECTED_FRAME", True),
+    errors.ResourceError: AmqpCode(506, "RESOURCE_ERROR", True),
+    errors.NotAllowed: NOT_ALLOWED,
+    errors.NotImplementedByBroker: NOT_IMPLEMENTED,
+    errors.InternalFailure: INTERNAL_ERROR,
+}
+
+LONGEST_REPLY_TEXT = 255
+
+
+def amqp_code(error: BaseException) -> AmqpCode:
+    for ancestor in type(error).__mro__:
+        code = AMQP.get(ancestor)
+        if code is not None:
+            return code
+    return INTERNAL_ERROR
+
+
+def amqp_reply_text(error: BaseException) -> str:
+    """ "NOT_FOUND - no queue 'q' in vhost '/'", cut to what a short string holds."""
+    code = amqp_code(error)
+    if code is INTERNAL_ERROR and not isinstance(error, errors.InternalFailure):
+        return code.name
+    text = f"{code.name} - {error}"
+    if len(text.encode("utf-8", "surrogateescape")) <= LONGEST_REPLY_TEXT:
+        return text
+    cut = text.encode("utf-8", "surrogateescape")[: LONGEST_REPLY_TEXT - 3]
+    return cut.decode("utf-8", "ignore") + "..."

@@ -37,6 +37,8 @@ RunInBackground = Callable[[Callable[[], None], Callable[[], None]], None]
 
 class GroupCommit:
     def __init__(self, call_soon: Callable[[Callable[[], None]], object], sync_in_background: RunInBackground | None = None) -> None:
+        self.round = 0
+        """Counts commits: what is written from now on becomes durable together as long as this stays the same."""
         self._call_soon = call_soon
         self._sync_in_background = sync_in_background
         self._dirty: set[Flushable] = set()
@@ -58,6 +60,7 @@ class GroupCommit:
     def commit_now(self) -> None:
         """Flushes what is there, on this thread and without waiting for a turn: for a clean stop."""
         waiting, self._waiting = self._waiting, []
+        self.round += 1
         targets, failures = self._flush()
         self._tell(targets, failures, waiting)
 
@@ -70,6 +73,7 @@ class GroupCommit:
     def _commit(self) -> None:
         self._is_scheduled = False
         waiting, self._waiting = self._waiting, []
+        self.round += 1
         targets, failures = self._flush()
         if self._sync_in_background is None:
             self._tell(targets, failures, waiting)
