@@ -95,6 +95,7 @@ def test_the_properties_key_names_a_binding_in_a_path() -> None:
     assert Binding("x", "q", QUEUE, "a.b").properties_key == "a.b"
     assert Binding("x", "q", QUEUE, "a b#~/").properties_key == "a+b%23%7E%2F"
     with_arguments = Binding("x", "q", QUEUE, "a", {"h": 1}).properties_key
-    assert with_arguments.startswith("a~") and len(with_arguments) == 8
+    assert with_arguments.startswith("a~")
+    assert len(with_arguments) == 8
     assert Binding("x", "q", QUEUE, "", {"h": 1}).properties_key == with_arguments[1:]
     assert repr(Binding("x", "q", QUEUE, "a")) == "Binding('x' -> queue 'q', 'a', {})"

@@ -73,7 +73,7 @@ def test_bad_bindings_are_refused(kind: str, key: str, arguments: FieldTable, to
 def test_only_classic_queues_can_be_bound_to_a_local_random_exchange() -> None:
     exchange = Exchange("x", "x-local-random")
     check_binding(exchange, Binding("x", "q", QUEUE, ""), "classic")
-    with pytest.raises(PreconditionFailed, match="^Queue type rabbit_quorum_queue not valid for this exchange type$"):
+    with pytest.raises(PreconditionFailed, match=r"^Queue type rabbit_quorum_queue not valid for this exchange type$"):
         check_binding(exchange, Binding("x", "q", QUEUE, ""), "quorum")
-    with pytest.raises(PreconditionFailed, match="^Destination not found$"):
+    with pytest.raises(PreconditionFailed, match=r"^Destination not found$"):
         check_binding(exchange, Binding("x", "y", EXCHANGE, ""), None)
