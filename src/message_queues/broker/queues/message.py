@@ -32,7 +32,18 @@ class QueueMessage:
 class Entry:
     """One message in one queue: where it stands and what has happened to it."""
 
-    __slots__ = ("acquired_count", "delivery_count", "enqueued_ms", "expires_at_ms", "level", "message", "position", "redelivered")
+    __slots__ = (
+        "acquired_count",
+        "delivery_count",
+        "enqueued_ms",
+        "expires_at_ms",
+        "level",
+        "message",
+        "position",
+        "redelivered",
+        "size",
+        "stored",
+    )
 
     def __init__(self, message: QueueMessage, position: int, level: int, enqueued_ms: int, expires_at_ms: int) -> None:
         self.message = message
@@ -48,3 +59,7 @@ class Entry:
         """How often its delivery has failed (x-delivery-count)."""
         self.acquired_count = 0
         """How often it was delivered and came back (x-acquired-count)."""
+        self.size = 0
+        """Bytes of the body; kept by the backlog, which may let go of the message itself."""
+        self.stored = 0
+        """Where the backlog has it on disk; 0 is nowhere."""

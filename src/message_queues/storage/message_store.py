@@ -1,0 +1,723 @@
+"""A queue on disk: a directory of segments of messages, and of what became of them.
+
+    {base position, 20 digits}.messages    messages, see message_segment.py
+    {base position, 20 digits}.acks        which of them are acknowledged, see acknowledgements.py
+    {base position, 20 digits}.transient   messages that need not outlive the process: removed by the next opening
+    *.new                                  a segment being written anew: removed by the next opening
+
+A message is in the store if and only if it is in a valid batch of a `.messages` file and no valid group of the `.acks` file beside it
+acknowledges it. Segments do not depend on each other: one whose messages are all acknowledged is removed, wherever it stands, first its
+messages, then, once that cannot be undone by a power cut, its acknowledgements. A sealed segment of which little is left is written
+anew with what is left, and takes the place of the old one in one step.
+
+`append`, `acknowledge` and `returned` only collect; `flush` writes what was collected. A flush whose messages cannot be written leaves
+none of them, says which through `taken_back`, and raises StorageError; acknowledgements that cannot be written wait for the next one.
+Positions are the owner's: ascending, with gaps, never used again. Messages of either kind have segments of their own and are read in
+one order. Sealing and writing anew happen on another thread; everything else belongs to one.
+"""
+
+import logging
+import posixpath
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from message_queues.errors import CorruptMessage, DamagedFile, StorageError
+from message_queues.storage.acknowledgements import Group, write_group
+from message_queues.storage.filesystem import sync_file
+from message_queues.storage.group_commit import GroupCommit, RunInBackground
+from message_queues.storage.message_recovery import open_segment
+from message_queues.storage.message_segment import (
+    LARGEST_SPAN,
+    PERSISTENT,
+    SUMMARY_BYTES,
+    TRANSIENT,
+    Batch,
+    MessageSegment,
+    Pieces,
+    StoredMessage,
+    Weigh,
+    batch_head,
+    make_batches,
+    write_summary,
+)
+from message_queues.storage.open_files import OpenFiles
+from message_queues.storage.rewriting import Rewritten, rewrite_segment
+
+__all__ = ["PERSISTENT", "TRANSIENT", "MessageStore", "MessageStoreSettings", "StoreHome", "StoredMessage", "run_at_once"]
+
+_logger = logging.getLogger(__name__)
+
+_NAME: Final = re.compile(r"(\d{20})\.(messages|acks)")
+_REMOVABLE: Final = re.compile(r"\d{20}\.transient|.+\.new")
+_LEFT_TO_REWRITE: Final = 4
+"""A segment is written anew when at most one in so many of its messages is left."""
+_UNLIMITED: Final = 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStoreSettings:
+    segment_bytes: int = 4 * 1024 * 1024
+    unsealed_segments: int = 4
+    """So many full segments are left unsealed behind the last one: most are empty before it is worth a sync."""
+    least_rewritten_bytes: int = 64 * 1024
+    """Smaller segments are not written anew."""
+    least_closing_bytes: int = 1024 * 1024
+    """Larger ones are sealed when the store is closed; smaller ones are read through at the next opening."""
+
+
+def run_at_once(work: Callable[[], None], done: Callable[[], None]) -> None:
+    """No other thread: for tests and tools."""
+    work()
+    done()
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHome:
+    """What all stores of a server share."""
+
+    open_files: OpenFiles
+    group_commit: GroupCommit
+    run_in_background: RunInBackground = run_at_once
+    settings: MessageStoreSettings = MessageStoreSettings()
+
+
+class _Segments:
+    """The segments of one kind of messages, and what waits to be written to the last one."""
+
+    __slots__ = ("active", "all", "pending", "where")
+
+    def __init__(self, where: int) -> None:
+        self.where = where
+        self.all: list[MessageSegment] = []
+        """In order of their bases."""
+        self.active: MessageSegment | None = None
+        """The last one, if it takes more."""
+        self.pending: dict[int, tuple[int, Pieces]] = {}
+        """By position: weight and pieces."""
+
+    def holding(self, position: int) -> MessageSegment | None:
+        """The only segment that may have the position."""
+        active = self.active
+        if active is not None and position >= active.base:
+            return active
+        after = bisect_right(self.all, position, key=_base)
+        return self.all[after - 1] if after else None
+
+
+class MessageStore:
+    """Messages by position, for one owner."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_acks_to_remove",
+        "_directory",
+        "_directory_changes",
+        "_directory_synced",
+        "_group_commit",
+        "_home",
+        "_is_closed",
+        "_is_deleted",
+        "_is_dirty",
+        "_is_working",
+        "_open_files",
+        "_persistent",
+        "_sync_failure",
+        "_syncs",
+        "_taken_back",
+        "_to_rewrite",
+        "_to_seal",
+        "_transient",
+        "_unsynced",
+        "_weigh",
+        "next_position",
+    )
+
+    def __init__(
+        self, home: StoreHome, directory: str, weigh: Weigh, taken_back: Callable[[list[tuple[int, int]]], None] = lambda lost: None
+    ) -> None:
+        """The store in `directory`, which need not exist: no file is made before the first flush.
+
+        `weigh` gives the weight of a message, for those that no summary tells of. `taken_back` is told (position, weight) of messages
+        that could not be written. Raises StorageError and DamagedFile.
+        """
+        self._home = home
+        self._open_files = home.open_files
+        self._group_commit = home.group_commit
+        self._directory = directory
+        self._weigh = weigh
+        self._taken_back = taken_back
+        self._persistent = _Segments(PERSISTENT)
+        self._transient = _Segments(TRANSIENT)
+        self._acknowledged: list[MessageSegment] = []
+        """Segments with acknowledgements or returns since the last flush."""
+        self._unsynced: dict[MessageSegment, None] = {}
+        """Segments with bytes, of messages or of acknowledgements, that no sync was begun for."""
+        self._to_seal: list[MessageSegment] = []
+        self._to_rewrite: list[MessageSegment] = []
+        self._acks_to_remove: list[tuple[str, int]] = []
+        """Of removed segments; each with the directory change that has to be synced before."""
+        self._directory_changes = 0
+        self._directory_synced = 0
+        self._syncs = False
+        """Whether anyone asks for syncs: only then does removing wait for them."""
+        self._sync_failure: str | None = None
+        self._is_dirty = False
+        self._is_working = False
+        self._is_closed = False
+        self._is_deleted = False
+        self.next_position = 0
+        """At opening: a position behind all that are stored."""
+        try:
+            self._open()
+        except OSError as error:
+            raise StorageError(f"{directory} could not be opened: {error}") from error
+
+    # What is in it. These walk over all segments: they are for opening and for reports.
+
+    @property
+    def count(self) -> int:
+        return sum(segment.live for segment in self._segments()) + len(self._persistent.pending) + len(self._transient.pending)
+
+    @property
+    def weight(self) -> int:
+        pending = [*self._persistent.pending.values(), *self._transient.pending.values()]
+        return sum(segment.live_weight for segment in self._segments()) + sum(weight for weight, _ in pending)
+
+    @property
+    def disk_bytes(self) -> int:
+        return sum(segment.size + segment.acks_bytes for segment in self._segments())
+
+    # Collecting.
+
+    def append(self, position: int, pieces: Pieces, weight: int, is_persistent: bool) -> None:
+        """Takes a message whose position is behind all earlier ones of its kind."""
+        if is_persistent:
+            self._persistent.pending[position] = (weight, pieces)
+        else:
+            self._transient.pending[position] = (weight, pieces)
+        if not self._is_dirty:
+            self._is_dirty = True
+            self._group_commit.add(self)
+
+    def acknowledge(self, position: int, weight: int, where: int) -> None:
+        """The message is no longer wanted; nothing happens if it is not there."""
+        segments = self._persistent if where == PERSISTENT else self._transient
+        if segments.pending and segments.pending.pop(position, None) is not None:
+            return
+        segment = segments.active
+        if segment is None or position < segment.base:
+            segment = segments.holding(position)
+            if segment is None:
+                return
+        is_first = not segment.new_acks and not segment.new_returns
+        if segment.acknowledge(position, weight) and is_first:
+            self._acknowledged.append(segment)
+            if not self._is_dirty:
+                self._is_dirty = True
+                self._group_commit.add(self)
+
+    def returned(self, position: int, delivery_count: int, acquired_count: int) -> None:
+        """Notes the counts of a message that came back, for the next opening; only of persistent ones."""
+        segment = self._persistent.holding(position)
+        if segment is None or position in self._persistent.pending or position >= segment.end:
+            # What came back before it was ever written is new to the next opening.
+            return
+        if not segment.new_acks and not segment.new_returns:
+            self._acknowledged.append(segment)
+        segment.new_returns.append((position - segment.base, delivery_count, acquired_count))
+        self._mark_dirty()
+
+    def purge(self, first: int) -> int:
+        """All messages from position `first` on go at once; returns how many there were."""
+        count = 0
+        try:
+            for segments in (self._persistent, self._transient):
+                for position in [position for position in segments.pending if position >= first]:
+                    del segments.pending[position]
+                    count += 1
+                while segments.all and segments.all[-1].base >= first:
+                    count += segments.all[-1].live
+                    self._remove(segments, segments.all[-1])
+                if segments.all and segments.all[-1].end > first:
+                    count += self._acknowledge_from(segments, segments.all[-1], first)
+        except OSError as error:
+            raise StorageError(f"{self._directory} could not be purged: {error}") from error
+        self._mark_dirty()
+        return count
+
+    def _acknowledge_from(self, segments: _Segments, segment: MessageSegment, first: int) -> int:
+        found: list[StoredMessage] = []
+        segment.read(self._open_files, first, found, _UNLIMITED, _UNLIMITED)
+        for position, data, start, end, _, _ in found:
+            self.acknowledge(position, self._weight_of(segment, data, start, end), segments.where)
+        return len(found)
+
+    # Reading.
+
+    def read(self, position: int, max_messages: int, max_bytes: int) -> list[StoredMessage]:
+        """Messages from `position` on, in order, those that wait to be written included: at least one if there is one."""
+        try:
+            found, is_cut = self._read_kind(self._persistent, position, max_messages, max_bytes)
+            if self._transient.all or self._transient.pending:
+                others, others_are_cut = self._read_kind(self._transient, position, max_messages, max_bytes)
+                if others:
+                    # What follows the last one of a kind that was cut off may be preceded by more of that kind.
+                    end = min(found[-1][0] if is_cut else _UNLIMITED, others[-1][0] if others_are_cut else _UNLIMITED)
+                    found = sorted(stored for stored in found + others if stored[0] <= end)[:max_messages]
+        except OSError as error:
+            raise StorageError(f"{self._directory} could not be read: {error}") from error
+        return found
+
+    def _read_kind(self, segments: _Segments, position: int, max_messages: int, max_bytes: int) -> tuple[list[StoredMessage], bool]:
+        """Messages of one kind, and whether there may be more."""
+        found: list[StoredMessage] = []
+        number = max(0, bisect_right(segments.all, position, key=_base) - 1)
+        while number < len(segments.all) and len(found) < max_messages and max_bytes > 0:
+            segment = segments.all[number]
+            if segment.live and segment.end > position:
+                max_bytes -= segment.read(self._open_files, position, found, max_messages, max_bytes)
+            number += 1
+        if len(found) < max_messages and max_bytes > 0:
+            for at, (_, pieces) in segments.pending.items():
+                if at >= position:
+                    data = b"".join(pieces)
+                    found.append((at, data, 0, len(data), segments.where, None))
+                    max_bytes -= len(data)
+                    if len(found) >= max_messages or max_bytes <= 0:
+                        break
+        return found, len(found) >= max_messages or max_bytes <= 0
+
+    # Group commit.
+
+    def flush(self) -> None:
+        """Writes what was collected; on failure no message of it remains, and StorageError says why."""
+        self._is_dirty = False
+        if self._is_closed:
+            return
+        lost: list[tuple[int, int]] = []
+        failure: OSError | None = None
+        for segments in (self._persistent, self._transient):
+            if segments.pending:
+                pending, segments.pending = segments.pending, {}
+                try:
+                    self._write(segments, make_batches(pending.items()))
+                except OSError as error:
+                    failure = error
+                    lost += [(position, weight) for position, (weight, _) in pending.items()]
+        if self._acknowledged:
+            self._write_acknowledgements()
+        if (self._to_seal or self._to_rewrite) and not self._is_working:
+            self._begin_work()
+        if failure is not None:
+            self._taken_back(lost)
+            raise StorageError(f"{self._directory} could not be written: {failure}") from failure
+
+    def begin_sync(self) -> Callable[[], None]:
+        """What any thread may run to sync all that is flushed by now; it raises StorageError."""
+        self._syncs = True
+        unsynced = [(segment, segment.size, segment.acks_bytes) for segment in self._unsynced]
+        self._unsynced = {}
+        return partial(self._sync, unsynced, self._directory_changes)
+
+    def committed(self) -> None:
+        """Readers were shown everything before; only now the acknowledgements of removed segments may go."""
+        if self._acks_to_remove:
+            self._remove_acks()
+
+    def _sync(self, unsynced: list[tuple[MessageSegment, int, int]], directory_changes: int) -> None:
+        file_system = self._open_files.file_system
+        if self._sync_failure is not None:
+            raise StorageError(f"{self._directory} could not be synced before: {self._sync_failure}")
+        try:
+            for segment, size, acks_bytes in unsynced:
+                if segment.where == TRANSIENT or segment.is_removed:
+                    continue
+                with suppress(FileNotFoundError):
+                    if size > segment.synced_bytes:
+                        sync_file(file_system, segment.path)
+                        segment.synced_bytes = size
+                    if acks_bytes > segment.acks_synced_bytes:
+                        sync_file(file_system, segment.acks_path)
+                        segment.acks_synced_bytes = acks_bytes
+            if directory_changes > self._directory_synced:
+                directory = self._directory
+                # The first file may have brought the directory and the two above it into being.
+                for _ in range(1 if self._directory_synced else 4):
+                    file_system.sync_directory(directory)
+                    directory = posixpath.dirname(directory) or "."
+                self._directory_synced = directory_changes
+        except OSError as error:
+            # The system may drop what it failed to write, and say nothing the next time: this store is not durable any more.
+            self._sync_failure = str(error)
+            raise StorageError(f"{self._directory} could not be synced: {error}") from error
+
+    # The end.
+
+    def close(self) -> None:
+        """Flushes and closes; larger segments are sealed, so that the next opening is quick. The store takes no more."""
+        try:
+            if self._is_dirty:
+                self.flush()
+            for segment in list(self._persistent.all):
+                if not segment.is_sealed and segment.size >= self._home.settings.least_closing_bytes:
+                    self._seal_now(segment)
+            self._remove_all_acks()
+            for segment in list(self._transient.all):
+                self._remove(self._transient, segment)
+        except OSError as error:
+            raise StorageError(f"{self._directory} could not be closed: {error}") from error
+        finally:
+            self._is_closed = True
+            self._open_files.discard_directory(self._directory)
+
+    def delete(self) -> None:
+        """Removes the directory with all that is in it; the store takes no more."""
+        self._is_closed = self._is_deleted = True
+        for segment in self._segments():
+            segment.is_removed = True
+            self._open_files.discard(segment.path)
+            if segment.where == PERSISTENT:
+                self._open_files.discard(segment.acks_path)
+        self._unsynced = {}
+        for path, _ in self._acks_to_remove:
+            self._open_files.discard(path)
+        try:
+            self._open_files.file_system.remove_tree(self._directory)
+        except OSError as error:
+            if not self._is_working:
+                raise StorageError(f"{self._directory} could not be removed: {error}") from error
+
+    # How it is opened.
+
+    def _open(self) -> None:
+        file_system = self._open_files.file_system
+        try:
+            names = file_system.list_directory(self._directory)
+        except FileNotFoundError:
+            return
+        # Whether an earlier life came to syncing the directories cannot be seen.
+        self._directory_changes = 1
+        for name in names:
+            if _REMOVABLE.fullmatch(name):
+                file_system.remove(f"{self._directory}/{name}")
+        found = {name for name in names if _NAME.fullmatch(name)}
+        for name in sorted(found):
+            base = name[:20]
+            if name.endswith(".acks"):
+                # Its segment was removed.
+                if f"{base}.messages" not in found:
+                    file_system.remove(f"{self._directory}/{name}")
+                continue
+            segment = open_segment(self._open_files, self._directory, int(base), f"{base}.acks" in found, self._weigh)
+            self._persistent.all.append(segment)
+            self.next_position = max(self.next_position, segment.end)
+            if not segment.is_sealed:
+                self._unsynced[segment] = None
+            if segment.live <= 0:
+                self._remove(self._persistent, segment)
+            elif not segment.is_sealed:
+                self._to_seal.append(segment)
+            else:
+                self._note_if_little_is_left(segment)
+
+    # How messages are written.
+
+    def _write(self, segments: _Segments, batches: list[Batch]) -> None:
+        """All batches, or none of them and OSError."""
+        written: list[tuple[MessageSegment, list[Batch]]] = []
+        segment = segments.active
+        size = segment.size if segment is not None else 0
+        for batch in batches:
+            if segment is None or (
+                size and (size + batch.size > self._home.settings.segment_bytes or batch.end - segment.base > LARGEST_SPAN)
+            ):
+                segment = MessageSegment(self._directory, batch.first, segments.where)
+                size = 0
+            if not written or written[-1][0] is not segment:
+                written.append((segment, []))
+            written[-1][1].append(batch)
+            size += batch.size
+        try:
+            for segment, its_batches in written:
+                self._write_batches(segment, its_batches)
+        except OSError:
+            self._undo(segments, [segment for segment, _ in written])
+            raise
+        for segment, its_batches in written:
+            for batch in its_batches:
+                segment.take(batch)
+            self._unsynced[segment] = None
+            if segment is not segments.active:
+                self._roll(segments, segment)
+
+    def _write_batches(self, segment: MessageSegment, batches: list[Batch]) -> None:
+        chunks: list[bytes | memoryview] = []
+        for batch in batches:
+            chunks.append(batch_head(batch, segment.synced_bytes))
+            chunks.append(batch.payload)
+        if not segment.size:
+            self._create(segment)
+        file = self._open_files.get(segment.path)
+        if segment.needs_cut:
+            file.truncate(segment.size)
+            segment.needs_cut = False
+        file.append(chunks)
+
+    def _create(self, segment: MessageSegment) -> None:
+        file_system = self._open_files.file_system
+        if not self._persistent.all and not self._transient.all:
+            file_system.make_directories(self._directory)
+        self._directory_changes += 1
+        file = self._open_files.get(segment.path, create=True)
+        if file.size:
+            file.truncate(0)
+
+    def _undo(self, segments: _Segments, touched: list[MessageSegment]) -> None:
+        """After a failed flush: each file as it was, or to be made so before it is written again."""
+        for segment in touched:
+            if segment.size:
+                try:
+                    self._open_files.get(segment.path).truncate(segment.size)
+                except OSError:
+                    segment.needs_cut = True
+            else:
+                self._open_files.discard(segment.path)
+                with suppress(OSError):
+                    self._open_files.file_system.remove(segment.path)
+
+    def _roll(self, segments: _Segments, segment: MessageSegment) -> None:
+        earlier = segments.active
+        segments.active = segment
+        segments.all.append(segment)
+        if earlier is None:
+            return
+        if not earlier.live:
+            self._remove(segments, earlier)
+        elif segments.where == TRANSIENT:
+            # It is never opened again: no summary is needed.
+            earlier.is_sealed = True
+            self._note_if_little_is_left(earlier)
+        else:
+            self._to_seal.append(earlier)
+
+    # How acknowledgements are written, and what becomes of segments.
+
+    def _write_acknowledgements(self) -> None:
+        acknowledged, self._acknowledged = self._acknowledged, []
+        for segment in acknowledged:
+            segments = self._persistent if segment.where == PERSISTENT else self._transient
+            try:
+                if segment.is_removed:
+                    continue
+                if not segment.live and segment is not segments.active:
+                    self._remove(segments, segment)
+                    continue
+                if segment.where == PERSISTENT:
+                    self._write_group(segment)
+                segment.new_acks, segment.new_returns, segment.new_weight = [], [], 0
+                if segment.is_sealed:
+                    self._note_if_little_is_left(segment)
+            except OSError as error:
+                # They stay to be written by the next flush; a crash before it brings the messages back.
+                self._acknowledged.append(segment)
+                _logger.warning("%s: acknowledgements could not be written: %s", self._directory, error)
+
+    def _write_group(self, segment: MessageSegment) -> None:
+        content = write_group(
+            Group(segment.generation, segment.acks_synced_bytes, segment.new_weight, segment.new_acks, segment.new_returns)
+        )
+        path = segment.acks_path
+        if not segment.acks_bytes:
+            self._directory_changes += 1
+        file = self._open_files.get(path, create=True)
+        try:
+            if not segment.acks_bytes and file.size:
+                file.truncate(0)
+            if segment.acks_need_cut:
+                file.truncate(segment.acks_bytes)
+                segment.acks_need_cut = False
+            file.append([content])
+        except OSError:
+            try:
+                file.truncate(segment.acks_bytes)
+            except OSError:
+                segment.acks_need_cut = True
+            raise
+        segment.acks_bytes += len(content)
+        self._unsynced[segment] = None
+
+    def _note_if_little_is_left(self, segment: MessageSegment) -> None:
+        if (
+            segment.live * _LEFT_TO_REWRITE <= segment.count
+            and segment.size >= self._home.settings.least_rewritten_bytes
+            and segment not in self._to_rewrite
+        ):
+            self._to_rewrite.append(segment)
+
+    def _remove(self, segments: _Segments, segment: MessageSegment) -> None:
+        """Removes the files of a segment without live messages, the messages first."""
+        self._open_files.discard(segment.path)
+        self._directory_changes += 1
+        with suppress(FileNotFoundError):
+            self._open_files.file_system.remove(segment.path)
+        segment.is_removed = True
+        segments.all.remove(segment)
+        self._unsynced.pop(segment, None)
+        segment.new_acks, segment.new_returns, segment.new_weight = [], [], 0
+        if segments.active is segment:
+            segments.active = None
+        if segment.where == PERSISTENT and segment.acks_bytes:
+            self._acks_to_remove.append((segment.acks_path, self._directory_changes))
+            self._mark_dirty()
+
+    def _remove_acks(self) -> None:
+        """Of removed segments: not before a power cut can no longer bring the segment back without them."""
+        if not self._syncs:
+            self._remove_all_acks()
+            return
+        waiting = []
+        for path, change in self._acks_to_remove:
+            if change > self._directory_synced:
+                waiting.append((path, change))
+            else:
+                self._remove_file(path)
+        self._acks_to_remove = waiting
+
+    def _remove_all_acks(self) -> None:
+        paths, self._acks_to_remove = self._acks_to_remove, []
+        for path, _ in paths:
+            self._remove_file(path)
+
+    def _remove_file(self, path: str) -> None:
+        self._open_files.discard(path)
+        # What cannot be removed now is removed by the next opening.
+        with suppress(OSError):
+            self._open_files.file_system.remove(path)
+
+    # What another thread does.
+
+    def _begin_work(self) -> None:
+        """Seals the oldest segment that is due, or writes one anew."""
+        while self._to_seal and (self._to_seal[0].is_removed or self._to_seal[0].is_sealed):
+            del self._to_seal[0]
+        while self._to_rewrite and (self._to_rewrite[-1].is_removed or not self._to_rewrite[-1].live):
+            self._to_rewrite.pop()
+        if len(self._to_seal) > self._home.settings.unsealed_segments:
+            self._seal(self._to_seal.pop(0))
+        elif self._to_rewrite:
+            self._rewrite(self._to_rewrite.pop())
+
+    def _seal(self, segment: MessageSegment) -> None:
+        failures: list[OSError] = []
+        size = segment.size
+
+        def sync() -> None:
+            try:
+                sync_file(self._open_files.file_system, segment.path)
+            except OSError as error:
+                failures.append(error)
+
+        def synced() -> None:
+            self._is_working = False
+            if segment.is_removed or self._is_closed:
+                return
+            try:
+                if failures:
+                    raise failures[0]
+                segment.synced_bytes = max(segment.synced_bytes, size)
+                self._write_summary(segment)
+            except OSError as error:
+                # It is tried again when the store is closed; until then opening reads it through.
+                _logger.warning("%s could not be sealed: %s", segment.path, error)
+            self._mark_dirty()
+
+        self._is_working = True
+        self._home.run_in_background(sync, synced)
+
+    def _seal_now(self, segment: MessageSegment) -> None:
+        sync_file(self._open_files.file_system, segment.path)
+        segment.synced_bytes = segment.size
+        self._write_summary(segment)
+
+    def _write_summary(self, segment: MessageSegment) -> None:
+        file = self._open_files.get(segment.path)
+        if file.size != segment.size:
+            file.truncate(segment.size)
+        try:
+            file.append([write_summary(segment.summary())])
+        except OSError:
+            segment.needs_cut = True
+            with suppress(OSError):
+                file.truncate(segment.size)
+            raise
+        segment.size += SUMMARY_BYTES
+        segment.is_sealed = True
+        self._unsynced[segment] = None
+        self._note_if_little_is_left(segment)
+
+    def _rewrite(self, segment: MessageSegment) -> None:
+        # Groups written from now on are about messages that the new file holds.
+        segment.generation += 1
+        flags = bytes(segment.flags or b"")
+        summary = segment.summary()._replace(messages=segment.live, weight=segment.live_weight)
+        rewritten: list[Rewritten] = []
+
+        def write() -> None:
+            try:
+                rewritten.append(rewrite_segment(self._open_files.file_system, segment.path, segment.size, flags, summary))
+            except (OSError, StorageError, CorruptMessage) as error:
+                _logger.warning("%s could not be written anew: %s", segment.path, error)
+
+        def written() -> None:
+            self._is_working = False
+            self._adopt(segment, rewritten[0] if rewritten else None)
+
+        self._is_working = True
+        self._home.run_in_background(write, written)
+
+    def _adopt(self, segment: MessageSegment, rewritten: Rewritten | None) -> None:
+        file_system = self._open_files.file_system
+        if self._is_deleted:
+            file_system.remove_tree(self._directory)
+            return
+        path = segment.path + ".new"
+        if rewritten is None or segment.is_removed or self._is_closed:
+            with suppress(OSError):
+                file_system.remove(path)
+            return
+        try:
+            self._open_files.discard(segment.path)
+            file_system.rename(path, segment.path)
+        except OSError as error:
+            _logger.warning("%s could not be replaced: %s", segment.path, error)
+            return
+        self._directory_changes += 1
+        segment.size = rewritten.size
+        segment.synced_bytes = rewritten.size if segment.where == PERSISTENT else 0
+        segment.count, segment.weight = rewritten.summary.messages, rewritten.summary.weight
+        segment.index = None
+        segment.cursor = (segment.base, 0)
+        self._mark_dirty()
+
+    def _mark_dirty(self) -> None:
+        if not self._is_dirty and not self._is_closed:
+            self._is_dirty = True
+            self._group_commit.add(self)
+
+    def _segments(self) -> list[MessageSegment]:
+        return self._persistent.all + self._transient.all
+
+    def _weight_of(self, segment: MessageSegment, data: bytes, start: int, end: int) -> int:
+        try:
+            return self._weigh(data, start, end)
+        except CorruptMessage as error:
+            raise DamagedFile(segment.path, 0, f"a message in it cannot be read: {error}") from error
+
+
+def _base(segment: MessageSegment) -> int:
+    return segment.base
