@@ -96,6 +96,7 @@ AMQP: dict[type[BaseException], AmqpCode] = {
     errors.Unsupported: NOT_IMPLEMENTED,
     errors.NotAuthorized: ACCESS_REFUSED,
     errors.ContentTooLarge: AmqpCode(311, "CONTENT_TOO_LARGE", False),
+    errors.Unroutable: AmqpCode(312, "NO_ROUTE", False),
     errors.NoConsumers: AmqpCode(313, "NO_CONSUMERS", False),
     errors.ConnectionForced: AmqpCode(320, "CONNECTION_FORCED", True),
     errors.InvalidPath: AmqpCode(402, "INVALID_PATH", True),
