@@ -61,6 +61,8 @@ class DelayedMessages:
         self._due: list[int] = []
         """A heap of when it is due and where it is stored, in one number."""
         self._counts: Counter[str] = Counter()
+        self._unwritten: dict[int, str] = {}
+        """The exchanges of messages that wait for the group commit, by position."""
         self._next_position = 0
         self._store: MessageStore | None = None
         self._timer: Timer | None = None
@@ -78,10 +80,14 @@ class DelayedMessages:
         position = self._next_position
         self._next_position = position + 1
         name = exchange_name.encode("utf-8", "surrogateescape")
-        pieces = (_NAME_LENGTH.pack(len(name)) + name, *write_message(message, now_ms, due_ms))
+        head, properties, body = write_message(message, now_ms, due_ms)
+        pieces = (_NAME_LENGTH.pack(len(name)) + name + head, properties, body)
         (self._store or self._open_store()).append(position, pieces, 0, True)
         self._counts[exchange_name] += 1
         heapq.heappush(self._due, due_ms << _POSITION_BITS | position)
+        if not self._unwritten:
+            self._home.group_commit.when_durable(self._written)
+        self._unwritten[position] = exchange_name
         self._schedule()
 
     def count(self, exchange_name: str) -> int:
@@ -105,6 +111,7 @@ class DelayedMessages:
         self._is_closed = True
         self._due.clear()
         self._counts.clear()
+        self._unwritten.clear()
         if self._timer is not None:
             self._timer.cancel()
 
@@ -181,11 +188,16 @@ class DelayedMessages:
             else:
                 logger.error("a delayed message is missing", extra={"position": position, "directory": self._directory})
 
-    def _taken_back(self, positions: list[int]) -> None:
+    def _written(self, failures: Failures) -> None:
+        self._unwritten.clear()
+
+    def _taken_back(self, lost: list[tuple[int, int]]) -> None:
         """The store could not write these: whoever published them hears of it."""
-        lost = set(positions)
-        self._due = [due for due in self._due if due & _POSITION not in lost]
+        positions = {position for position, _ in lost}
+        self._due = [due for due in self._due if due & _POSITION not in positions]
         heapq.heapify(self._due)
+        for position in positions:
+            self._counts[self._unwritten.pop(position)] -= 1
 
 
 class DelayingExchange:
