@@ -4,7 +4,7 @@
     window      in memory, in order; may be on disk, too
     paged out   on disk only, all of them later than the window; read in chunks when the window is empty
 
-A message goes to the store at once if it is persistent and the queue durable, so that its confirm can wait for the group commit;
+A message goes to the store at once if it is persistent (or its queue a quorum queue) and the queue durable, so that its confirm can wait for the group commit;
 else only when memory is over budget. While anything is paged out, what is pushed follows it there. The budget is `Residence`, shared
 by all backlogs: one that is over it pages out what the largest others hold on disk anyway. A backlog has a small window whatever the
 budget says, so that each one moves.
@@ -107,7 +107,8 @@ class Backlog:
     )
 
     def __init__(self, home: BacklogHome, directory: str, level: int = 0, is_durable: bool = False, keeps_counts: bool = False) -> None:
-        """The backlog that `directory` holds, which need not exist. With `keeps_counts` the counts of a returned entry survive a restart.
+        """The backlog that `directory` holds, which need not exist. With `keeps_counts`, which is for quorum queues,
+        the counts of a returned entry survive a restart, and so does every message.
 
         Raises StorageError and DamagedFile. A directory belongs to one backlog.
         """
@@ -149,7 +150,7 @@ class Backlog:
         entry.size = body_size
         self.ready_count += 1
         self.ready_bytes += body_size
-        if self.is_durable and message.attributes.is_persistent:
+        if self.is_durable and (message.attributes.is_persistent or self._keeps_counts):
             entry.stored = PERSISTENT
             (self._store or self._open_store()).append(position, write_message(message, now_ms, expires_at_ms), body_size, True)
         residence = self._residence
@@ -173,7 +174,7 @@ class Backlog:
         body_size = len(message.body)
         entry = Entry(message, position, self._level, now_ms, expires_at_ms)
         entry.size = body_size
-        if self.is_durable and message.attributes.is_persistent:
+        if self.is_durable and (message.attributes.is_persistent or self._keeps_counts):
             entry.stored = PERSISTENT
             (self._store or self._open_store()).append(position, write_message(message, now_ms, expires_at_ms), body_size, True)
         cost = body_size + len(message.properties) + ENTRY_BYTES
@@ -186,6 +187,10 @@ class Backlog:
         heappush(self._returned, (entry.position, entry))
         self.ready_count += 1
         self.ready_bytes += entry.size
+        self.note_counts(entry)
+
+    def note_counts(self, entry: Entry) -> None:
+        """The counts of an entry that is not settled have changed."""
         if self._keeps_counts and entry.stored == PERSISTENT and self._store is not None:
             self._store.returned(entry.position, entry.delivery_count, entry.acquired_count)
 

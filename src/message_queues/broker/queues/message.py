@@ -9,10 +9,17 @@ from message_queues.records.properties import Attributes
 class QueueMessage:
     """What was published, once, however many queues it is routed to. Never changed: who needs another makes another."""
 
-    __slots__ = ("attributes", "body", "exchange", "other_keys", "properties", "routing_key")
+    __slots__ = ("attributes", "body", "exchange", "has_died", "other_keys", "properties", "routing_key")
 
     def __init__(
-        self, exchange: str, routing_key: str, properties: bytes, body: bytes, attributes: Attributes, other_keys: tuple[str, ...] = ()
+        self,
+        exchange: str,
+        routing_key: str,
+        properties: bytes,
+        body: bytes,
+        attributes: Attributes,
+        other_keys: tuple[str, ...] = (),
+        has_died: bool = False,
     ) -> None:
         self.exchange = exchange
         self.routing_key = routing_key
@@ -22,6 +29,8 @@ class QueueMessage:
         """The content header from its property flags on (AMQP 0-9-1 4.2.6.1), without BCC."""
         self.body = body
         self.attributes = attributes
+        self.has_died = has_died
+        """Its x-death header is the broker's own, not something that a publisher sent."""
 
     @property
     def size(self) -> int:
@@ -34,6 +43,7 @@ class Entry:
 
     __slots__ = (
         "acquired_count",
+        "delivered_ms",
         "delivery_count",
         "enqueued_ms",
         "expires_at_ms",
@@ -59,6 +69,8 @@ class Entry:
         """How often its delivery has failed (x-delivery-count)."""
         self.acquired_count = 0
         """How often it was delivered and came back (x-acquired-count)."""
+        self.delivered_ms = 0
+        """When it was handed over; kept by the queue while it is unacknowledged."""
         self.size = 0
         """Bytes of the body; kept by the backlog, which may let go of the message itself."""
         self.stored = 0

@@ -1,7 +1,7 @@
 """A message of a queue as bytes on disk: the envelope, which is the value of a record in a message store or a stream.
 
     position  bytes  field
-    0         1      version, 1
+    0         1      version, 1; 2 if the x-death header among the properties is the broker's own
     1         8      when it was enqueued, ms since the epoch
     9         8      when it expires, ms since the epoch; 0 is never
     17        4      length p of the properties
@@ -10,7 +10,7 @@
     25+n      p      properties: the content header from its property flags on (AMQP 0-9-1 4.2.6.1), as the publisher sent it
     25+n+p    …      body, to the end of the record
 
-All integers are big-endian. An envelope is valid if and only if its version is 1, the names fill their n bytes exactly, there are two
+All integers are big-endian. An envelope is valid if and only if its version is 1 or 2, the names fill their n bytes exactly, there are two
 at least, and names and properties end within the record. The record batch around it has the checksum.
 """
 
@@ -23,6 +23,7 @@ from message_queues.errors import CorruptMessage, SyntaxRefused
 from message_queues.records.properties import read_attributes
 
 VERSION: Final = 1
+VERSION_OF_DEAD: Final = 2
 
 _HEAD = struct.Struct(">BqqII")
 _HEAD_BYTES: Final = _HEAD.size
@@ -35,7 +36,8 @@ def write_message(message: QueueMessage, enqueued_ms: int, expires_at_ms: int) -
     """The envelope in pieces; properties and body are the message's own bytes."""
     names = _cached_names(message.exchange, message.routing_key) if not message.other_keys else _written_names(message)
     properties = message.properties
-    return _HEAD.pack(VERSION, enqueued_ms, expires_at_ms, len(properties), len(names)) + names, properties, message.body
+    version = VERSION_OF_DEAD if message.has_died else VERSION
+    return _HEAD.pack(version, enqueued_ms, expires_at_ms, len(properties), len(names)) + names, properties, message.body
 
 
 def read_message(data: bytes, start: int, end: int) -> tuple[QueueMessage, int, int]:
@@ -46,7 +48,7 @@ def read_message(data: bytes, start: int, end: int) -> tuple[QueueMessage, int, 
     names_start = start + _HEAD_BYTES
     properties_start = names_start + names_length
     body_start = properties_start + properties_length
-    if version != VERSION or body_start > end:
+    if version not in (VERSION, VERSION_OF_DEAD) or body_start > end:
         raise CorruptMessage(f"a stored message of version {version} claims {body_start - start} bytes where there are {end - start}")
     names = data[names_start:properties_start]
     exchange, routing_key, other_keys = _cached_reading(names) if names_length <= _LONGEST_CACHED_BYTES else _read_names(names)
@@ -55,7 +57,9 @@ def read_message(data: bytes, start: int, end: int) -> tuple[QueueMessage, int, 
         attributes = read_attributes(properties)
     except SyntaxRefused as error:
         raise CorruptMessage(f"the properties of a stored message cannot be read: {error}") from error
-    return QueueMessage(exchange, routing_key, properties, data[body_start:end], attributes, other_keys), enqueued_ms, expires_at_ms
+    body = data[body_start:end]
+    message = QueueMessage(exchange, routing_key, properties, body, attributes, other_keys, version == VERSION_OF_DEAD)
+    return message, enqueued_ms, expires_at_ms
 
 
 def body_bytes(data: bytes, start: int, end: int) -> int:
