@@ -5,9 +5,9 @@
     paged out   on disk only, all of them later than the window; read in chunks when the window is empty
 
 A message goes to the store at once if it is persistent (or its queue a quorum queue) and the queue durable, so that its confirm can
-wait for the group commit; else only when memory is over budget. While anything is paged out, what is pushed follows it there. The budget is `Residence`, shared
-by all backlogs: one that is over it pages out what the largest others hold on disk anyway. A backlog has a small window whatever the
-budget says, so that each one moves.
+wait for the group commit; else only when memory is over budget. While anything is paged out, what is pushed follows it there. The
+budget is `Residence`, shared by all backlogs: one that is over it pages out what the largest others hold on disk anyway. A backlog
+has a small window whatever the budget says, so that each one moves.
 
 An entry that was popped belongs to whoever popped it until `settle` or `put_back`. `release` lets go of its message meanwhile when
 memory is short; it is read again when the entry comes back.
