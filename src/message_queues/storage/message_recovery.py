@@ -81,7 +81,7 @@ def _take_batches(segment: MessageSegment, open_files: OpenFiles, weigh: Weigh, 
 
 def _fault(header: BatchHeader, data: bytes, at: int, expected: int) -> str | None:
     size = header.size
-    reason = batch_fault(header.magic, header.base_offset, expected, size, header.last_offset_delta, len(data) - at)
+    reason = batch_fault(header, expected, len(data) - at)
     if reason is None and value(data[at + CRC_START : at + size]) != header.crc:
         reason = "the checksum does not match"
     return reason

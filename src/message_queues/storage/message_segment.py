@@ -5,7 +5,8 @@
 
 Each batch holds what one flush wrote, or a part of it; a record's offset is the message's position in its queue, its value the
 message; key and headers are empty, there are no timestamps. Positions ascend and may have gaps. As there is no producer,
-`base_sequence` has another use: how many bytes of the file were known to be synced when the batch was written; -1 is none.
+two of its fields have another use: `base_sequence` is how many bytes of the file were known to be synced when the batch was written, -1
+for none; `producer_epoch` is a check of the base offset, which the CRC does not cover: its four uint16 and 1, by exclusive or.
 
 A sealed segment ends with its summary, a control batch of fixed size whose one record has the key `int16 0, int16 -1` and the value
 
@@ -21,8 +22,8 @@ without being read, and a batch in it that turns out not to be valid is damage: 
 that is not valid, and all behind it, is a tail torn by a crash, and is cut; unless a valid batch behind it says that this place was
 synced: that is damage, too.
 
-A batch is valid if and only if it is whole, its magic is 2, its CRC matches and its base offset is not before the end of the batch
-before it. What is read is checked each time.
+A batch is valid if and only if it is whole, its magic is 2, its leader epoch -1, its CRC and the check of its base offset match, and
+its base offset is not before the end of the batch before it. What is read is checked each time.
 """
 
 import struct
@@ -40,6 +41,7 @@ from message_queues.records.batch import (
     HEADER_BYTES,
     MAGIC,
     PREFIX_BYTES,
+    BatchHeader,
     Record,
     build_batch,
     checksum_matches,
@@ -108,10 +110,7 @@ class Summary(NamedTuple):
 
 def write_summary(summary: Summary) -> bytes:
     record = Record(summary.end, _NO_TIME, _SUMMARY_KEY, _SUMMARY.pack(*summary))
-    return build_batch([record], base_offset=summary.end, is_control=True)
-
-
-SUMMARY_BYTES: Final = len(write_summary(Summary(0, 0, 0, 0, 0)))
+    return build_batch([record], base_offset=summary.end, is_control=True, producer_epoch=offset_check(summary.end))
 
 
 def read_summary(data: bytes) -> Summary | None:
@@ -119,7 +118,7 @@ def read_summary(data: bytes) -> Summary | None:
     if len(data) != SUMMARY_BYTES:
         return None
     header = read_header(data)
-    if header.magic != MAGIC or not header.is_control or header.size != SUMMARY_BYTES or not checksum_matches(data, header):
+    if batch_fault(header, 0, SUMMARY_BYTES) or not header.is_control or not checksum_matches(data, header):
         return None
     try:
         (record,) = read_records(data)
@@ -193,7 +192,8 @@ def _batch(base: int, positions: list[int], weight: int, parts: list[bytes]) -> 
 def batch_head(batch: Batch, synced_bytes: int) -> bytes:
     """The header of a batch, as it stands before its payload."""
     mark = min(synced_bytes, _LARGEST_MARK) or -1
-    checked = _CHECKED_HEAD.pack(0, batch.end - batch.first - 1, _NO_TIME, _NO_TIME, -1, -1, mark, batch.messages)
+    check = offset_check(batch.first)
+    checked = _CHECKED_HEAD.pack(0, batch.end - batch.first - 1, _NO_TIME, _NO_TIME, -1, check, mark, batch.messages)
     crc = extend(value(checked), batch.payload)
     return _HEAD.pack(batch.first, HEADER_BYTES - PREFIX_BYTES + len(batch.payload), -1, MAGIC, crc) + checked
 
@@ -376,9 +376,7 @@ class MessageSegment:
             while len(data) - at >= HEADER_BYTES:
                 header = read_header(data, at)
                 size = header.batch_length + PREFIX_BYTES
-                if reason := batch_fault(
-                    header.magic, header.base_offset, expected, size, header.last_offset_delta, self.size - place - at
-                ):
+                if reason := batch_fault(header, expected, self.size - place - at):
                     raise DamagedFile(self.path, place + at, reason)
                 if size > len(data) - at:
                     break
@@ -428,13 +426,26 @@ class MessageSegment:
             place += header.size
 
 
-def batch_fault(magic: int, base_offset: int, expected: int, size: int, last_offset_delta: int, left: int) -> str | None:
-    if magic != MAGIC:
-        return f"the magic is {magic}, not 2"
-    if base_offset < expected:
-        return f"the base offset is {base_offset}, before {expected}"
-    if size < HEADER_BYTES or last_offset_delta < 0:
-        return f"the batch claims {size} bytes and a last offset delta of {last_offset_delta}"
+def offset_check(offset: int) -> int:
+    """What stands in the producer epoch of a batch with this base offset."""
+    check = (offset ^ offset >> 16 ^ offset >> 32 ^ offset >> 48 ^ 1) & 0xFFFF
+    return check if check < 0x8000 else check - 0x10000
+
+
+def batch_fault(header: BatchHeader, expected: int, left: int) -> str | None:
+    """What is wrong with the header of a batch that follows position `expected` where `left` bytes are; the CRC is not looked at."""
+    if header.magic != MAGIC:
+        return f"the magic is {header.magic}, not 2"
+    if header.leader_epoch != -1:
+        return f"the leader epoch is {header.leader_epoch}, not -1"
+    if header.base_offset < expected or header.producer_epoch != offset_check(header.base_offset):
+        return f"the base offset is {header.base_offset}, after {expected}, and its check {header.producer_epoch}"
+    size = header.batch_length + PREFIX_BYTES
+    if size < HEADER_BYTES or header.last_offset_delta < 0:
+        return f"the batch claims {size} bytes and a last offset delta of {header.last_offset_delta}"
     if size > left:
         return f"the batch claims {size} bytes where {left} are left"
     return None
+
+
+SUMMARY_BYTES: Final = len(write_summary(Summary(0, 0, 0, 0, 0)))

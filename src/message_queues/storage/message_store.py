@@ -56,6 +56,8 @@ _NAME: Final = re.compile(r"(\d{20})\.(messages|acks)")
 _REMOVABLE: Final = re.compile(r"\d{20}\.transient|.+\.new")
 _LEFT_TO_REWRITE: Final = 4
 """A segment is written anew when at most one in so many of its messages is left."""
+_ACKS_LEFT: Final = 16
+"""So many files of acknowledgements of removed segments are left lying before a sync of the directory is worth it."""
 _UNLIMITED: Final = 1 << 62
 
 
@@ -127,7 +129,6 @@ class MessageStore:
         "_open_files",
         "_persistent",
         "_sync_failure",
-        "_syncs",
         "_taken_back",
         "_to_rewrite",
         "_to_seal",
@@ -163,8 +164,6 @@ class MessageStore:
         """Of removed segments; each with the directory change that has to be synced before."""
         self._directory_changes = 0
         self._directory_synced = 0
-        self._syncs = False
-        """Whether anyone asks for syncs: only then does removing wait for them."""
         self._sync_failure: str | None = None
         self._is_dirty = False
         self._is_working = False
@@ -311,7 +310,7 @@ class MessageStore:
                     lost += [(position, weight) for position, (weight, _) in pending.items()]
         if self._acknowledged:
             self._write_acknowledgements()
-        if (self._to_seal or self._to_rewrite) and not self._is_working:
+        if (self._to_seal or self._to_rewrite or len(self._acks_to_remove) > _ACKS_LEFT) and not self._is_working:
             self._begin_work()
         if failure is not None:
             self._taken_back(lost)
@@ -319,7 +318,6 @@ class MessageStore:
 
     def begin_sync(self) -> Callable[[], None]:
         """What any thread may run to sync all that is flushed by now; it raises StorageError."""
-        self._syncs = True
         unsynced = [(segment, segment.size, segment.acks_bytes) for segment in self._unsynced]
         self._unsynced = {}
         return partial(self._sync, unsynced, self._directory_changes)
@@ -344,17 +342,20 @@ class MessageStore:
                     if acks_bytes > segment.acks_synced_bytes:
                         sync_file(file_system, segment.acks_path)
                         segment.acks_synced_bytes = acks_bytes
-            if directory_changes > self._directory_synced:
-                directory = self._directory
-                # The first file may have brought the directory and the two above it into being.
-                for _ in range(1 if self._directory_synced else 4):
-                    file_system.sync_directory(directory)
-                    directory = posixpath.dirname(directory) or "."
-                self._directory_synced = directory_changes
+            self._sync_directory(directory_changes)
         except OSError as error:
             # The system may drop what it failed to write, and say nothing the next time: this store is not durable any more.
             self._sync_failure = str(error)
             raise StorageError(f"{self._directory} could not be synced: {error}") from error
+
+    def _sync_directory(self, directory_changes: int) -> None:
+        if directory_changes > self._directory_synced:
+            directory = self._directory
+            # The first file may have brought the directory and those of its queue and of all queues into being.
+            for _ in range(1 if self._directory_synced else 4):
+                self._open_files.file_system.sync_directory(directory)
+                directory = posixpath.dirname(directory) or "."
+            self._directory_synced = directory_changes
 
     # The end.
 
@@ -366,7 +367,6 @@ class MessageStore:
             for segment in list(self._persistent.all):
                 if not segment.is_sealed and segment.size >= self._home.settings.least_closing_bytes:
                     self._seal_now(segment)
-            self._remove_all_acks()
             for segment in list(self._transient.all):
                 self._remove(self._transient, segment)
         except OSError as error:
@@ -409,9 +409,10 @@ class MessageStore:
         for name in sorted(found):
             base = name[:20]
             if name.endswith(".acks"):
-                # Its segment was removed.
                 if f"{base}.messages" not in found:
-                    file_system.remove(f"{self._directory}/{name}")
+                    self._acks_to_remove.append((f"{self._directory}/{name}", 1))
+                    # Should a power cut bring the segment back, no other one has its name or its positions.
+                    self.next_position = max(self.next_position, int(base) + LARGEST_SPAN)
                 continue
             segment = open_segment(self._open_files, self._directory, int(base), f"{base}.acks" in found, self._weigh)
             self._persistent.all.append(segment)
@@ -577,9 +578,6 @@ class MessageStore:
 
     def _remove_acks(self) -> None:
         """Of removed segments: not before a power cut can no longer bring the segment back without them."""
-        if not self._syncs:
-            self._remove_all_acks()
-            return
         waiting = []
         for path, change in self._acks_to_remove:
             if change > self._directory_synced:
@@ -587,11 +585,6 @@ class MessageStore:
             else:
                 self._remove_file(path)
         self._acks_to_remove = waiting
-
-    def _remove_all_acks(self) -> None:
-        paths, self._acks_to_remove = self._acks_to_remove, []
-        for path, _ in paths:
-            self._remove_file(path)
 
     def _remove_file(self, path: str) -> None:
         self._open_files.discard(path)
@@ -611,6 +604,8 @@ class MessageStore:
             self._seal(self._to_seal.pop(0))
         elif self._to_rewrite:
             self._rewrite(self._to_rewrite.pop())
+        elif len(self._acks_to_remove) > _ACKS_LEFT:
+            self._forget_acks()
 
     def _seal(self, segment: MessageSegment) -> None:
         failures: list[OSError] = []
@@ -679,6 +674,23 @@ class MessageStore:
 
         self._is_working = True
         self._home.run_in_background(write, written)
+
+    def _forget_acks(self) -> None:
+        """Where nobody asks for syncs, the directory is synced now and then, so that the acknowledgements of removed segments may go."""
+        directory_changes = self._directory_changes
+
+        def sync() -> None:
+            # Its failure is told to those who ask for syncs; here the files stay.
+            with suppress(OSError):
+                self._sync_directory(directory_changes)
+
+        def synced() -> None:
+            self._is_working = False
+            if not self._is_closed:
+                self._remove_acks()
+
+        self._is_working = True
+        self._home.run_in_background(sync, synced)
 
     def _adopt(self, segment: MessageSegment, rewritten: Rewritten | None) -> None:
         file_system = self._open_files.file_system

@@ -56,7 +56,7 @@ def _messages(path: str, data: bytes, summary: Summary) -> Iterator[tuple[int, i
     while len(data) - at >= HEADER_BYTES:
         header = read_header(data, at)
         size = header.batch_length + PREFIX_BYTES
-        reason = batch_fault(header.magic, header.base_offset, expected, size, header.last_offset_delta, len(data) - at)
+        reason = batch_fault(header, expected, len(data) - at)
         if reason is None and value(data[at + CRC_START : at + size]) != header.crc:
             reason = "the checksum does not match"
         if reason is not None:
