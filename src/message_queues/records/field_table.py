@@ -1,0 +1,240 @@
+"""AMQP field tables as RabbitMQ reads and writes them (AMQP 0-9-1 4.2.5.5, with RabbitMQ's errata for the type tags).
+
+    t bool   b int8  B uint8  s int16  u uint16  I int32  i uint32  l int64  L uint64
+    f float  d double  D decimal  S long string  x byte array  T timestamp in seconds  A array  F table  V nothing
+
+A value that was read is written as RabbitMQ would: integers as `I` where they fit and as `l` otherwise, texts as `S`, bytes as `x`.
+A long string that is no UTF-8 keeps its bytes by Python's surrogate escapes.
+"""
+
+import struct
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TypeAlias
+
+from message_queues.errors import SyntaxRefused
+
+GREATEST_DEPTH = 64
+"""Tables and arrays in each other; what is deeper is refused."""
+
+
+class Timestamp(int):
+    """Seconds since 1970, as the tag T carries them."""
+
+    __slots__ = ()
+
+
+FieldValue: TypeAlias = "bool | int | float | Decimal | str | bytes | Timestamp | list[FieldValue] | dict[str, FieldValue] | None"
+FieldTable: TypeAlias = "dict[str, FieldValue]"
+
+_LENGTH = struct.Struct(">I")
+_FIXED: dict[int, struct.Struct] = {
+    ord("b"): struct.Struct(">b"),
+    ord("B"): struct.Struct(">B"),
+    ord("s"): struct.Struct(">h"),
+    ord("u"): struct.Struct(">H"),
+    ord("I"): struct.Struct(">i"),
+    ord("i"): struct.Struct(">I"),
+    ord("l"): struct.Struct(">q"),
+    ord("L"): struct.Struct(">Q"),
+    ord("f"): struct.Struct(">f"),
+    ord("d"): struct.Struct(">d"),
+}
+_DECIMAL = struct.Struct(">BI")
+_INT32 = struct.Struct(">i")
+_INT64 = struct.Struct(">q")
+_DOUBLE = struct.Struct(">d")
+_LARGEST_DECIMAL = (1 << 32) - 1
+
+
+class BadTable(SyntaxRefused):
+    """The bytes are no field table."""
+
+
+# Reading
+
+
+def read_table(data: bytes, position: int = 0) -> tuple[FieldTable, int]:
+    """The table whose length stands at `position`, and where it ends; raises BadTable."""
+    try:
+        return _read_table(data, position, 0)
+    except (struct.error, IndexError) as error:
+        raise BadTable("a field table ends early") from error
+
+
+def _read_table(data: bytes, position: int, depth: int) -> tuple[FieldTable, int]:
+    position, end = _bounds(data, position, depth)
+    table: FieldTable = {}
+    while position < end:
+        name_end = position + 1 + data[position]
+        if name_end >= end:
+            raise BadTable("a field name goes past the end of its table")
+        name = data[position + 1 : name_end].decode("utf-8", "surrogateescape")
+        table[name], position = _read_value(data, name_end, end, depth)
+    return table, end
+
+
+def _bounds(data: bytes, position: int, depth: int) -> tuple[int, int]:
+    """Where the content begins and ends; the length is checked against what is there."""
+    (length,) = _LENGTH.unpack_from(data, position)
+    start = position + 4
+    if length > len(data) - start:
+        raise BadTable(f"a field table claims {length} bytes, {len(data) - start} are left")
+    if depth > GREATEST_DEPTH:
+        raise BadTable(f"more than {GREATEST_DEPTH} field tables lie in each other")
+    return start, start + length
+
+
+def _read_value(data: bytes, position: int, end: int, depth: int) -> tuple[FieldValue, int]:
+    tag = data[position]
+    position += 1
+    value: FieldValue
+    fixed = _FIXED.get(tag)
+    if fixed is not None:
+        (value,) = fixed.unpack_from(data, position)
+        position += fixed.size
+    elif tag in (83, 120):  # S, x
+        (length,) = _LENGTH.unpack_from(data, position)
+        start, position = position + 4, position + 4 + length
+        if position > end:
+            raise BadTable("a field value goes past the end of its table")
+        raw = data[start:position]
+        value = bytes(raw) if tag == 120 else raw.decode("utf-8", "surrogateescape")
+    elif tag == 116:  # t
+        value, position = data[position] != 0, position + 1
+    elif tag == 86:  # V
+        value = None
+    elif tag == 84:  # T
+        value, position = Timestamp(_INT64.unpack_from(data, position)[0]), position + 8
+    elif tag == 70:  # F
+        value, position = _read_table(data, position, depth + 1)
+    elif tag == 65:  # A
+        value, position = _read_array(data, position, depth + 1)
+    elif tag == 68:  # D
+        scale, digits = _DECIMAL.unpack_from(data, position)
+        value, position = Decimal(digits).scaleb(-scale), position + 5
+    else:
+        raise BadTable(f"the field type {tag} is unknown")
+    if position > end:
+        raise BadTable("a field value goes past the end of its table")
+    return value, position
+
+
+def _read_array(data: bytes, position: int, depth: int) -> tuple[list[FieldValue], int]:
+    position, end = _bounds(data, position, depth)
+    items: list[FieldValue] = []
+    while position < end:
+        item, position = _read_value(data, position, end, depth)
+        items.append(item)
+    return items, end
+
+
+# Writing
+
+
+def write_table(table: Mapping[str, FieldValue]) -> bytes:
+    """The table with its length in front; raises SyntaxRefused for a name or value that no table can hold."""
+    parts: list[bytes] = []
+    for name, value in table.items():
+        raw = name.encode("utf-8", "surrogateescape")
+        if len(raw) > 255:
+            raise SyntaxRefused(f"the field name {name!r} is longer than 255 bytes")
+        parts += (bytes((len(raw),)), raw, _written(value))
+    content = b"".join(parts)
+    return _LENGTH.pack(len(content)) + content
+
+
+def _written(value: FieldValue) -> bytes:
+    if isinstance(value, str):
+        raw = value.encode("utf-8", "surrogateescape")
+        return b"S" + _LENGTH.pack(len(raw)) + raw
+    if isinstance(value, bool):
+        return b"t\x01" if value else b"t\x00"
+    if isinstance(value, Timestamp):
+        return b"T" + _INT64.pack(value)
+    if isinstance(value, int):
+        return _written_integer(value)
+    if value is None:
+        return b"V"
+    if isinstance(value, float):
+        return b"d" + _DOUBLE.pack(value)
+    if isinstance(value, bytes):
+        return b"x" + _LENGTH.pack(len(value)) + value
+    if isinstance(value, dict):
+        return b"F" + write_table(value)
+    if isinstance(value, list):
+        items = b"".join(map(_written, value))
+        return b"A" + _LENGTH.pack(len(items)) + items
+    return _written_decimal(value)
+
+
+def _written_integer(value: int) -> bytes:
+    if -(1 << 31) <= value < 1 << 31:
+        return b"I" + _INT32.pack(value)
+    if -(1 << 63) <= value < 1 << 63:
+        return b"l" + _INT64.pack(value)
+    raise SyntaxRefused(f"the integer {value} does not fit into 64 bits")
+
+
+def _written_decimal(value: Decimal) -> bytes:
+    sign, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int):
+        raise SyntaxRefused(f"a field table cannot hold {value}")
+    scale = max(0, -exponent)
+    unscaled = int("".join(map(str, digits))) * 10 ** max(0, exponent)
+    if sign or unscaled > _LARGEST_DECIMAL or scale > 255:
+        raise SyntaxRefused(f"a field table cannot hold the decimal {value}")
+    return b"D" + _DECIMAL.pack(scale, unscaled)
+
+
+# Field by field, without decoding
+
+
+TYPE_NAMES: Mapping[str, str] = {
+    "t": "bool",
+    "b": "byte",
+    "B": "unsignedbyte",
+    "s": "short",
+    "u": "unsignedshort",
+    "I": "signedint",
+    "i": "unsignedint",
+    "l": "long",
+    "L": "unsignedlong",
+    "f": "float",
+    "d": "double",
+    "D": "decimal",
+    "S": "longstr",
+    "x": "binary",
+    "T": "timestamp",
+    "A": "array",
+    "F": "table",
+    "V": "void",
+}
+"""The tags as RabbitMQ's messages name them."""
+
+
+def read_fields(data: bytes, position: int = 0) -> tuple[dict[str, bytes], int]:
+    """The table at `position` as (name, tag and value as they lie there), and where it ends; raises BadTable."""
+    try:
+        position, end = _bounds(data, position, 0)
+        fields: dict[str, bytes] = {}
+        while position < end:
+            name_end = position + 1 + data[position]
+            name = data[position + 1 : name_end].decode("utf-8", "surrogateescape")
+            _, position = _read_value(data, name_end, end, 0)
+            fields[name] = data[name_end:position]
+    except (struct.error, IndexError) as error:
+        raise BadTable("a field table ends early") from error
+    return fields, end
+
+
+def write_fields(fields: Mapping[str, bytes]) -> bytes:
+    """The opposite of `read_fields`."""
+    named = ((name.encode("utf-8", "surrogateescape"), value) for name, value in fields.items())
+    content = b"".join(bytes((len(raw),)) + raw + value for raw, value in named)
+    return _LENGTH.pack(len(content)) + content
+
+
+def write_value(value: FieldValue) -> bytes:
+    """Tag and value, as `read_fields` gives them."""
+    return _written(value)
