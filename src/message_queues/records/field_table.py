@@ -24,8 +24,8 @@ class Timestamp(int):
     __slots__ = ()
 
 
-FieldValue: TypeAlias = "bool | int | float | Decimal | str | bytes | Timestamp | list[FieldValue] | dict[str, FieldValue] | None"
-FieldTable: TypeAlias = "dict[str, FieldValue]"
+FieldValue: TypeAlias = bool | int | float | Decimal | str | bytes | Timestamp | list["FieldValue"] | dict[str, "FieldValue"] | None
+FieldTable: TypeAlias = dict[str, FieldValue]
 
 _LENGTH = struct.Struct(">I")
 _FIXED: dict[int, struct.Struct] = {
