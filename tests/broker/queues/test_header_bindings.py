@@ -108,7 +108,8 @@ def naive_match(arguments: FieldTable, headers: FieldTable) -> bool:
 
 def test_what_was_removed_leaves_nothing_behind() -> None:
     table = HeaderBindings()
-    bindings = [Binding("x", "q", QUEUE, "", arguments) for arguments in ({}, {"a": 1}, {"a": None}, {"x-match": "any", "a": 1, "b": 2})]
+    several: list[FieldTable] = [{}, {"a": 1}, {"a": None}, {"x-match": "any", "a": 1, "b": 2}]
+    bindings = [Binding("x", "q", QUEUE, "", arguments) for arguments in several]
     for binding in bindings:
         table.add(binding)
     for binding in bindings:

@@ -221,7 +221,8 @@ def test_a_message_with_a_delay_goes_to_what_keeps_it_and_nowhere_else() -> None
     topology.bind("x", "q", "a.#")
     topology.bind("ae", "r")
     assert topology.route("x", "a.b", headers={"x-delay": 5}) == ["delayed of x"]
-    for headers in ({"x-delay": 0}, {"x-delay": -5}, {}, None):
+    undelayed: list[FieldTable | None] = [{"x-delay": 0}, {"x-delay": -5}, {}, None]
+    for headers in undelayed:
         assert topology.route("x", "a.b", headers=headers) == ["q"]
     assert topology.route("x", "b") == ["r"]
 

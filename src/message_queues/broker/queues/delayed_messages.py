@@ -28,7 +28,7 @@ from message_queues.broker.queues.stored_message import read_message, write_mess
 from message_queues.errors import CorruptMessage
 from message_queues.records.properties import read_attributes, with_headers
 from message_queues.storage.group_commit import Failures
-from message_queues.storage.message_store import PERSISTENT, MessageStore, StoreHome, StoredMessage
+from message_queues.storage.message_store import PERSISTENT, MessageStore, StoredMessage, StoreHome
 
 logger = logging.getLogger(__name__)
 

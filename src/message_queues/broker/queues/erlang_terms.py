@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
 
 from message_queues.records.field_table import FieldTable, FieldValue, Timestamp, write_table
@@ -34,9 +35,25 @@ def _printed_bytes(value: bytes) -> str:
         text = ""
     if not value or not (text and text.isprintable()):
         return f"<<{','.join(map(str, value))}>>"
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     # Erlang marks what is not plain Latin text.
-    return f'<<"{quoted}">>' if text.isascii() else f'<<"{quoted}"/utf8>>'
+    return f"<<{quoted(text)}>>" if text.isascii() else f"<<{quoted(text)}/utf8>>"
+
+
+def printed_json(value: object) -> str:
+    """A JSON value, as RabbitMQ has it once it is parsed."""
+    if value is None:
+        return "null"
+    if isinstance(value, Mapping):
+        return f"#{{{','.join(f'{printed_json(name)} => {printed_json(item)}' for name, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(printed_json, value))}]"
+    return printed(value) if isinstance(value, bool | int | float | str) else str(value)
+
+
+def quoted(text: str) -> str:
+    """A text that Erlang has as a list of characters."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def type_name(value: FieldValue) -> str:

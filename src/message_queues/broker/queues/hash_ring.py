@@ -120,7 +120,8 @@ def check_hash_arguments(arguments: FieldTable) -> None:
         raise PreconditionFailed("hash-header and hash-property are mutually exclusive")
     hash_property = arguments.get("hash-property", "message_id")
     if hash_property not in HASH_PROPERTIES:
-        raise PreconditionFailed(f"Unsupported property: {hash_property}")
+        told = hash_property if isinstance(hash_property, str) else printed(hash_property)
+        raise PreconditionFailed(f"Unsupported property: {told}")
 
 
 def check_weight(routing_key: str) -> None:
