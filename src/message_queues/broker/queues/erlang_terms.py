@@ -3,9 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from decimal import Decimal
 
-from message_queues.records.field_table import FieldTable, FieldValue, Timestamp, write_table
+from message_queues.records.field_table import TYPE_NAMES, FieldTable, FieldValue, Timestamp, write_table, write_value
 
 
 def printed(value: FieldValue) -> str:
@@ -58,26 +57,7 @@ def quoted(text: str) -> str:
 
 def type_name(value: FieldValue) -> str:
     """The type of a field as RabbitMQ calls it."""
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, Timestamp):
-        return "timestamp"
-    if isinstance(value, int):
-        return "signedint" if -(1 << 31) <= value < 1 << 31 else "long"
-    for python_type, name in TYPE_NAMES:
-        if isinstance(value, python_type):
-            return name
-    return "void"
-
-
-TYPE_NAMES: tuple[tuple[type, str], ...] = (
-    (str, "longstr"),
-    (bytes, "binary"),
-    (float, "double"),
-    (Decimal, "decimal"),
-    (list, "array"),
-    (dict, "table"),
-)
+    return TYPE_NAMES[chr(write_value(value)[0])]
 
 
 def arguments_hash(arguments: FieldTable) -> str:
