@@ -1,20 +1,62 @@
 """What travels: `Message`, as a consumer reads it, and `Delivery`, the fate of one message that was published.
 
 Both are thin: a `Message` keeps the record as the client library handed it over and, but for its value, reads a field when asked for it.
+`QueueMessage` is the `Message` that comes from a queue of RabbitMQ, `Properties` what AMQP 0-9-1 says of one.
 """
 
 import json
 import logging
 import threading
 from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
 from typing import Protocol, TypeAlias
 
-from message_queues.errors import InvalidArgument, MessageQueuesError, TimedOut
+from message_queues.errors import InvalidArgument, MessageQueuesError, TimedOut, Unsupported
 
 logger = logging.getLogger("message_queues.message")
 
 Headers: TypeAlias = Mapping[str, bytes | str | None] | list[tuple[str, bytes | str | None]]
 """Headers of a message to publish: a mapping, or pairs where a name occurs twice. Kafka keeps order and duplicates (KIP-82)."""
+
+TIMESTAMP_HEADER = "timestamp_in_ms"
+"""RabbitMQ's own name for a time that the `timestamp` property, in whole seconds, is too coarse for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """The properties of an AMQP message (0-9-1, class basic)."""
+
+    content_type: str | None = None
+    content_encoding: str | None = None
+    headers: Mapping[str, object] = field(default_factory=dict)
+    """Values: None, bool, int, Decimal, str, bytes, datetime, list, dict."""
+    delivery_mode: int | None = None
+    """2 is persistent: it survives a restart in a durable queue."""
+    priority: int | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    expiration: str | None = None
+    """Milliseconds until it expires, as text."""
+    message_id: str | None = None
+    timestamp: int | None = None
+    """Seconds since 1970."""
+    type: str | None = None
+    user_id: str | None = None
+    app_id: str | None = None
+    cluster_id: str | None = None
+
+
+class Verdict(Enum):
+    """What a program says of a message that it was given."""
+
+    ACK = "ack"
+    """Finished."""
+    REQUEUE = "requeue"
+    """Back to the queue, for this consumer or another."""
+    REJECT = "reject"
+    """Not wanted: to the dead letter exchange, or dropped where there is none."""
 
 
 class Record(Protocol):
@@ -29,14 +71,40 @@ class Record(Protocol):
     def headers(self) -> object: ...
 
 
+class QueueRecord(Record, Protocol):
+    """A delivery as the RabbitMQ client hands it over."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def exchange(self) -> str: ...
+    @property
+    def routing_key(self) -> str: ...
+    @property
+    def redelivered(self) -> bool: ...
+    @property
+    def delivery_tag(self) -> int: ...
+    @property
+    def properties(self) -> Properties: ...
+
+
 class Acknowledger(Protocol):
     """Whoever keeps account of what is finished."""
 
     def acknowledge(self, record: Record) -> None: ...
 
 
+class Judge(Protocol):
+    """Whoever passes on what became of a message of a queue."""
+
+    def settle(self, record: QueueRecord, verdict: Verdict) -> None: ...
+
+
 class Message:
-    """One message read from a topic."""
+    """One message read from a topic or a queue.
+
+    What only the other system has is None: `exchange` of a topic's message, for one.
+    """
 
     __slots__ = ("_acknowledger", "_record", "value")
 
@@ -86,6 +154,31 @@ class Message:
                 return value
         return None
 
+    @property
+    def queue(self) -> str | None:
+        """The queue it was read from; None if that was a topic."""
+        return None
+
+    @property
+    def exchange(self) -> str | None:
+        """The exchange it was published to ("" is the default exchange); None if it was read from a topic."""
+        return None
+
+    @property
+    def routing_key(self) -> str | None:
+        """The routing key it was published with; None if it was read from a topic."""
+        return None
+
+    @property
+    def redelivered(self) -> bool:
+        """Whether RabbitMQ has delivered it before, to anyone; what Kafka cannot say is False."""
+        return False
+
+    @property
+    def properties(self) -> Properties | None:
+        """What AMQP says of it; None if it was read from a topic."""
+        return None
+
     def text(self) -> str:
         """The value as UTF-8 text. Raises InvalidArgument where it is not."""
         try:
@@ -108,8 +201,92 @@ class Message:
         """
         self._acknowledger.acknowledge(self._record)
 
+    def nack(self, *, requeue: bool = True) -> None:
+        """Give it back to its queue, or with `requeue=False` reject it. Raises Unsupported for a message of a topic."""
+        raise Unsupported("a message of a Kafka topic cannot be given back: leave it unacknowledged, or reset the group's offsets")
+
+    def reject(self, *, requeue: bool = False) -> None:
+        """Not wanted: to the dead letter exchange of its queue, or dropped. Raises Unsupported for a message of a topic."""
+        self.nack(requeue=requeue)
+
     def __repr__(self) -> str:
         return f"Message({self.topic!r}, partition={self.partition}, offset={self.offset}, key={self.key!r})"
+
+
+class QueueMessage(Message):
+    """One message read from a queue of RabbitMQ."""
+
+    __slots__ = ("_delivery", "_judge", "is_settled")
+
+    def __init__(self, record: QueueRecord, judge: Judge) -> None:
+        self._record = self._delivery = record
+        self._judge = judge
+        self.value = record.value()
+        self.is_settled = False
+        """Whether `ack`, `nack` or `reject` was called."""
+
+    @property
+    def queue(self) -> str:
+        return self._delivery.queue
+
+    @property
+    def exchange(self) -> str:
+        return self._delivery.exchange
+
+    @property
+    def routing_key(self) -> str:
+        return self._delivery.routing_key
+
+    @property
+    def redelivered(self) -> bool:
+        return self._delivery.redelivered
+
+    @property
+    def properties(self) -> Properties:
+        return self._delivery.properties
+
+    @property
+    def headers(self) -> tuple[tuple[str, bytes | None], ...]:
+        """(name, value) pairs; what is not text or bytes in AMQP is written as JSON. `properties.headers` has the values themselves."""
+        return tuple((name, _header_bytes(value)) for name, value in self._delivery.properties.headers.items())
+
+    @property
+    def timestamp_ms(self) -> int:
+        """Milliseconds since 1970 (UTC) as its publisher said, or 0."""
+        properties = self._delivery.properties
+        exact = properties.headers.get(TIMESTAMP_HEADER)
+        return exact if isinstance(exact, int) else (properties.timestamp or 0) * 1000
+
+    def ack(self) -> None:
+        """This message is finished: its queue forgets it.
+
+        A second call does nothing, nor does one that comes after the connection was lost: then the queue delivers it again.
+        """
+        self._settle(Verdict.ACK)
+
+    def nack(self, *, requeue: bool = True) -> None:
+        """Give it back to its queue, or with `requeue=False` reject it; once, as `ack`."""
+        self._settle(Verdict.REQUEUE if requeue else Verdict.REJECT)
+
+    def _settle(self, verdict: Verdict) -> None:
+        if not self.is_settled:
+            self.is_settled = True
+            self._judge.settle(self._delivery, verdict)
+
+    def __repr__(self) -> str:
+        again = ", redelivered" if self.redelivered else ""
+        return f"Message({self.queue!r}, exchange={self.exchange!r}, routing_key={self.routing_key!r}{again})"
+
+
+def _header_bytes(value: object) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, default=_header_text, separators=(",", ":"))
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _header_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 class DeliveryFailure(Protocol):
@@ -164,7 +341,7 @@ class Delivery:
 
     @property
     def topic(self) -> str:
-        """The topic it was published to."""
+        """The topic it was published to; of RabbitMQ, the exchange or queue."""
         return self._office.topic
 
     def result(self, timeout_ms: float | None = None) -> "Delivery":
@@ -229,4 +406,6 @@ class Delivery:
             return f"Delivery({self.topic!r}, on its way)"
         if self.error is not None:
             return f"Delivery({self.topic!r}, failed: {self.error})"
+        if self.partition is None:
+            return f"Delivery({self.topic!r}, confirmed)"
         return f"Delivery({self.topic!r}, partition={self.partition}, offset={self.offset})"

@@ -1,8 +1,11 @@
 """From a cluster's addresses to its client; the client package is imported when the first cluster is named, not before."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ssl import SSLContext
 
 from message_queues.clients.ports import Client
+from message_queues.clients.queue_ports import QueueClient
 from message_queues.errors import MissingDependency
 
 
@@ -18,3 +21,32 @@ def connect_kafka(brokers: Sequence[str], config: Mapping[str, str | int | float
             raise
         raise MissingDependency("a Kafka cluster needs the package confluent-kafka: pip install 'message-queues[kafka]'") from error
     return KafkaClient(brokers, config)
+
+
+@dataclass(frozen=True, slots=True)
+class RabbitAddress:
+    """Where a RabbitMQ cluster is, and who asks."""
+
+    hosts: Sequence[tuple[str, int]]
+    """Its nodes, tried in turn."""
+    management: tuple[str, int]
+    virtual_host: str = "/"
+    username: str = "guest"
+    password: str = field(default="guest", repr=False)
+    tls: SSLContext | None = field(default=None, repr=False)
+    management_tls: SSLContext | None = field(default=None, repr=False)
+    heartbeat_s: int | None = None
+    frame_max: int | None = None
+    connection_name: str = "message_queues"
+    connect_timeout_s: float = 10.0
+
+
+def connect_rabbitmq(address: RabbitAddress) -> QueueClient:
+    """A client of the RabbitMQ cluster at `address`. Opens no connection yet. Raises MissingDependency without pika."""
+    try:
+        from message_queues.clients.rabbitmq import RabbitClient
+    except ImportError as error:
+        if error.name is None or not error.name.startswith("pika"):
+            raise
+        raise MissingDependency("a RabbitMQ cluster needs the package pika: pip install 'message-queues[rabbitmq]'") from error
+    return RabbitClient(address)

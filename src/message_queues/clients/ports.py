@@ -66,11 +66,8 @@ class ProduceCall(Protocol):
     ) -> None: ...
 
 
-class Producer(Protocol):
-    @property
-    def produce(self) -> ProduceCall: ...
-    def poll(self, timeout_s: float) -> None:
-        """Wait for events and run the delivery callbacks that are due."""
+class Confirming(Protocol):
+    """What every client that publishes has: messages handed over, and an answer to each."""
 
     def flush(self, timeout_s: float) -> int:
         """Send what waits; return how many messages are still unanswered."""
@@ -82,7 +79,14 @@ class Producer(Protocol):
         """How many messages are unanswered."""
 
     def error(self, failure: DeliveryFailure | Exception) -> MessageQueuesError:
-        """What a delivery failed with, or `produce` raised, as one of our errors."""
+        """What a delivery failed with, or handing over raised, as one of our errors."""
+
+
+class Producer(Confirming, Protocol):
+    @property
+    def produce(self) -> ProduceCall: ...
+    def poll(self, timeout_s: float) -> None:
+        """Wait for events and run the delivery callbacks that are due."""
 
 
 class GroupListener(Protocol):
