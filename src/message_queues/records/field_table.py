@@ -36,15 +36,25 @@ _FIXED: dict[int, struct.Struct] = {
     ord("I"): struct.Struct(">i"),
     ord("i"): struct.Struct(">I"),
     ord("l"): struct.Struct(">q"),
-    ord("L"): struct.Struct(">Q"),
+    ord("L"): struct.Struct(">q"),
     ord("f"): struct.Struct(">f"),
     ord("d"): struct.Struct(">d"),
 }
 _DECIMAL = struct.Struct(">BI")
 _INT32 = struct.Struct(">i")
 _INT64 = struct.Struct(">q")
+_UINT64 = struct.Struct(">Q")
 _DOUBLE = struct.Struct(">d")
 _LARGEST_DECIMAL = (1 << 32) - 1
+
+_UNKNOWN, _STRING, _TABLE, _ARRAY = -1, -2, -3, -4
+_SIZES = [_UNKNOWN] * 256
+"""By tag: how many bytes a value takes with its tag, or how to find out."""
+for _tag, _struct in _FIXED.items():
+    _SIZES[_tag] = 1 + _struct.size
+_SIZES[ord("t")], _SIZES[ord("V")], _SIZES[ord("T")], _SIZES[ord("D")] = 2, 1, 9, 6
+_SIZES[ord("S")] = _SIZES[ord("x")] = _STRING
+_SIZES[ord("F")], _SIZES[ord("A")] = _TABLE, _ARRAY
 
 
 class BadTable(SyntaxRefused):
@@ -80,8 +90,7 @@ def _bounds(data: bytes, position: int, depth: int) -> tuple[int, int]:
     start = position + 4
     if length > len(data) - start:
         raise BadTable(f"a field table claims {length} bytes, {len(data) - start} are left")
-    if depth > GREATEST_DEPTH:
-        raise BadTable(f"more than {GREATEST_DEPTH} field tables lie in each other")
+    _check_depth(depth)
     return start, start + length
 
 
@@ -99,13 +108,13 @@ def _read_value(data: bytes, position: int, end: int, depth: int) -> tuple[Field
         if position > end:
             raise BadTable("a field value goes past the end of its table")
         raw = data[start:position]
-        value = bytes(raw) if tag == 120 else raw.decode("utf-8", "surrogateescape")
+        value = raw if tag == 120 else _text(raw)
     elif tag == 116:  # t
         value, position = data[position] != 0, position + 1
     elif tag == 86:  # V
         value = None
     elif tag == 84:  # T
-        value, position = Timestamp(_INT64.unpack_from(data, position)[0]), position + 8
+        value, position = Timestamp(_UINT64.unpack_from(data, position)[0]), position + 8
     elif tag == 70:  # F
         value, position = _read_table(data, position, depth + 1)
     elif tag == 65:  # A
@@ -120,6 +129,13 @@ def _read_value(data: bytes, position: int, end: int, depth: int) -> tuple[Field
     return value, position
 
 
+def _text(raw: bytes) -> str | bytes:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw
+
+
 def _read_array(data: bytes, position: int, depth: int) -> tuple[list[FieldValue], int]:
     position, end = _bounds(data, position, depth)
     items: list[FieldValue] = []
@@ -129,19 +145,64 @@ def _read_array(data: bytes, position: int, depth: int) -> tuple[list[FieldValue
     return items, end
 
 
+# Walking
+
+
+def end_of_value(data: bytes, position: int, end: int, depth: int = 0) -> int:
+    """Where the value ends whose tag stands at `position`, in a table that ends at `end`; raises BadTable."""
+    size = _SIZES[data[position]]
+    if size >= 0:
+        return position + size
+    if size == _UNKNOWN:
+        raise BadTable(f"the field type {data[position]} is unknown")
+    start = position + 5
+    after = start + int.from_bytes(data[position + 1 : start], "big")
+    if start > end or after > end:
+        raise BadTable("a field value goes past the end of its table")
+    if size == _TABLE:
+        check_fields(data, start, after, depth + 1)
+    elif size == _ARRAY:
+        _check_depth(depth + 1)
+        while start < after:
+            start = end_of_value(data, start, after, depth + 1)
+            if start > after:
+                raise BadTable("a field value goes past the end of its array")
+    return after
+
+
+def check_fields(data: bytes, position: int, end: int, depth: int = 0) -> None:
+    """Are these bytes, a table without its length, what read_table accepts? Much cheaper than reading them. Raises BadTable."""
+    _check_depth(depth)
+    sizes = _SIZES
+    while position < end:
+        position += 1 + data[position]
+        if position >= end:
+            raise BadTable("a field name goes past the end of its table")
+        size = sizes[data[position]]
+        position = position + size if size >= 0 else end_of_value(data, position, end, depth)
+        if position > end:
+            raise BadTable("a field value goes past the end of its table")
+
+
+def _check_depth(depth: int) -> None:
+    if depth > GREATEST_DEPTH:
+        raise BadTable(f"more than {GREATEST_DEPTH} field tables lie in each other")
+
+
 # Writing
 
 
 def write_table(table: Mapping[str, FieldValue]) -> bytes:
     """The table with its length in front; raises SyntaxRefused for a name or value that no table can hold."""
-    parts: list[bytes] = []
-    for name, value in table.items():
-        raw = name.encode("utf-8", "surrogateescape")
-        if len(raw) > 255:
-            raise SyntaxRefused(f"the field name {name!r} is longer than 255 bytes")
-        parts += (bytes((len(raw),)), raw, _written(value))
-    content = b"".join(parts)
+    content = b"".join([written_field(name, value) for name, value in table.items()])
     return _LENGTH.pack(len(content)) + content
+
+
+def written_field(name: str, value: FieldValue) -> bytes:
+    raw = name.encode("utf-8", "surrogateescape")
+    if len(raw) > 255:
+        raise SyntaxRefused(f"the field name {name!r} is longer than 255 bytes")
+    return bytes((len(raw),)) + raw + _written(value)
 
 
 def _written(value: FieldValue) -> bytes:
@@ -151,7 +212,7 @@ def _written(value: FieldValue) -> bytes:
     if isinstance(value, bool):
         return b"t\x01" if value else b"t\x00"
     if isinstance(value, Timestamp):
-        return b"T" + _INT64.pack(value)
+        return _written_timestamp(value)
     if isinstance(value, int):
         return _written_integer(value)
     if value is None:
@@ -166,6 +227,12 @@ def _written(value: FieldValue) -> bytes:
         items = b"".join(map(_written, value))
         return b"A" + _LENGTH.pack(len(items)) + items
     return _written_decimal(value)
+
+
+def _written_timestamp(value: Timestamp) -> bytes:
+    if 0 <= value < 1 << 64:
+        return b"T" + _UINT64.pack(value)
+    raise SyntaxRefused(f"the timestamp {int(value)} does not fit into 64 bits")
 
 
 def _written_integer(value: int) -> bytes:

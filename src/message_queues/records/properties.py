@@ -1,212 +1,228 @@
-"""The basic properties of a message: the content header of AMQP 0-9-1 (4.2.6.1) from its property flags on.
+"""The properties of a message: the content header of class basic from its property flags on (AMQP 0-9-1 4.2.6.1).
 
-They travel through the broker as the bytes that the publisher sent. `Attributes` is what the broker itself looks at; `Properties` is all
-of it, for those who show a message. Fields that are changed are changed in the bytes, so that all others stay as they were.
+    2 bytes of flags, the most significant bit for the first property; then each property whose bit is set, in this order:
+    content_type, content_encoding: short strings; headers: table; delivery_mode, priority: octets; correlation_id, reply_to, expiration,
+    message_id: short strings; timestamp: 8 bytes, seconds; type, user_id, app_id, cluster_id: short strings
+
+The bytes are valid if and only if these properties end where the bytes end and the table is one. The two lowest flags mean nothing, as to
+RabbitMQ. A broker keeps these bytes and passes them on: `read_attributes` gives what it must know of them itself, and `with_headers`
+changes headers and leaves every other byte as the publisher wrote it.
 """
 
 import struct
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
-from typing import Final
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from message_queues.errors import SyntaxRefused
 from message_queues.records.field_table import (
-    TYPE_NAMES,
     FieldTable,
+    FieldValue,
     Timestamp,
-    read_fields,
+    check_fields,
+    end_of_value,
     read_table,
-    write_fields,
     write_table,
-    write_value,
+    written_field,
 )
 
-EMPTY_PROPERTIES: Final = b"\0\0"
-PERSISTENT: Final = 2
-"""The delivery mode of messages that survive a restart."""
+EMPTY_PROPERTIES = b"\x00\x00"
 
-_FLAGS = struct.Struct(">H")
-_TABLE_LENGTH = struct.Struct(">I")
-_TIMESTAMP = struct.Struct(">Q")
-_NAMES: Final = (
-    "content_type",
-    "content_encoding",
-    "headers",
-    "delivery_mode",
-    "priority",
-    "correlation_id",
-    "reply_to",
-    "expiration",
-    "message_id",
-    "timestamp",
-    "type",
-    "user_id",
-    "app_id",
-    "cluster_id",
-)
-_HEADERS, _DELIVERY_MODE, _PRIORITY, _REPLY_TO, _EXPIRATION, _TIMESTAMP_FLAG, _USER_ID = (
-    1 << (15 - _NAMES.index(name)) for name in ("headers", "delivery_mode", "priority", "reply_to", "expiration", "timestamp", "user_id")
-)
-_OCTETS = _DELIVERY_MODE | _PRIORITY
-_UNKNOWN_FLAGS = 0x0003
-"""Two bits are no property; the lowest says that more flags follow, which no AMQP 0-9-1 class needs."""
-_LOOKED_AT = _HEADERS | _OCTETS | _REPLY_TO | _EXPIRATION | _USER_ID
+PERSISTENT = 2
+"""The delivery mode."""
 
-REMEMBERED_BYTES = 512
-REMEMBERED = 4096
-"""Properties of at most so many bytes, and so many of them, are looked at once: publishers repeat themselves."""
+_CONTENT_TYPE, _CONTENT_ENCODING, _HEADERS, _DELIVERY_MODE, _PRIORITY = 0x8000, 0x4000, 0x2000, 0x1000, 0x0800
+_CORRELATION_ID, _REPLY_TO, _EXPIRATION, _MESSAGE_ID, _TIMESTAMP = 0x0400, 0x0200, 0x0100, 0x0080, 0x0040
+_TYPE, _USER_ID, _APP_ID, _CLUSTER_ID = 0x0020, 0x0010, 0x0008, 0x0004
+
+_LENGTH = struct.Struct(">I")
+_UINT64 = struct.Struct(">Q")
+
+_ROUTING_HEADERS = ("CC", "BCC")
 
 
 class BadProperties(SyntaxRefused):
-    """The bytes are no content header."""
+    """The bytes are no properties."""
 
 
 class Attributes:
-    """What the broker looks at. Immutable by agreement: messages with equal properties share it."""
+    """What the broker itself needs of a message's properties. Shared by the messages with the same properties, so never changed."""
 
     __slots__ = (
         "_headers",
-        "_properties",
-        "_table_position",
-        "bad_copies",
+        "_table",
         "blind_copies",
         "carbon_copies",
         "delay_ms",
+        "error",
         "expiration",
         "has_headers",
         "has_priority",
         "is_persistent",
         "priority",
-        "reply_to",
         "user_id",
     )
 
     def __init__(self) -> None:
         self.is_persistent = False
-        self.has_priority = False
         self.priority = 0
+        """0 when the publisher gave none."""
+        self.has_priority = False
         self.expiration: str | None = None
+        """As it came; a number of milliseconds if the publisher did right."""
         self.user_id: str | None = None
-        self.reply_to: str | None = None
         self.has_headers = False
         self.carbon_copies: tuple[str, ...] = ()
+        """Further routing keys, from the header CC."""
         self.blind_copies: tuple[str, ...] = ()
-        self.bad_copies: str | None = None
-        """What RabbitMQ says of a CC or BCC header that is no array: "{unacceptable_type_in_header,"CC",longstr}"."""
+        """Further routing keys that the receivers are not told, from the header BCC."""
         self.delay_ms: int | None = None
-        """The x-delay header of the delayed message exchange."""
-        self._properties = EMPTY_PROPERTIES
-        self._table_position = 0
+        """The header x-delay."""
+        self.error: str | None = None
+        """Why RabbitMQ refuses the message (406): CC or BCC is no array."""
+        self._table = b""
         self._headers: FieldTable | None = None
 
     @property
     def headers(self) -> FieldTable:
-        """Decoded at the first use; not to be changed."""
+        """Read when first asked for."""
         if self._headers is None:
-            self._headers = read_table(self._properties, self._table_position)[0] if self.has_headers else {}
+            self._headers = read_table(self._table)[0] if self._table else {}
         return self._headers
 
 
-_remembered: dict[bytes, Attributes] = {}
+# Attributes
+
+_known: dict[bytes, Attributes] = {}
+_MOST_KNOWN = 2048
+_LONGEST_KNOWN = 256
 
 
 def read_attributes(properties: bytes) -> Attributes:
-    """Raises SyntaxRefused for what is no content header."""
-    attributes = _remembered.get(properties)
-    if attributes is None:
-        attributes = _read_attributes(properties)
-        if len(properties) <= REMEMBERED_BYTES:
-            if len(_remembered) >= REMEMBERED:
-                _remembered.clear()
-            _remembered[properties] = attributes
-    return attributes
-
-
-def _read_attributes(properties: bytes) -> Attributes:
+    """Properties seen before cost one look-up. Raises BadProperties, BadTable."""
+    attributes = _known.get(properties)
+    if attributes is not None:
+        return attributes
     attributes = Attributes()
-    attributes._properties = properties
     try:
-        (flags,) = _FLAGS.unpack_from(properties)
-        end = _walk(properties, flags, attributes)
-    except (struct.error, IndexError) as error:
+        if _read_into(attributes, properties) != len(properties):
+            raise BadProperties("the properties do not end where their frame ends")
+    except (IndexError, struct.error) as error:
         raise BadProperties("the properties end early") from error
-    if end != len(properties):
-        raise BadProperties(f"the properties end at {end} of {len(properties)} bytes")
+    if len(properties) <= _LONGEST_KNOWN:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[properties] = attributes
     return attributes
 
 
-def _walk(properties: bytes, flags: int, attributes: Attributes) -> int:
-    """Goes over every property that is there; those that the broker looks at are kept. Returns where they end."""
-    if flags & _UNKNOWN_FLAGS:
-        raise BadProperties(f"the property flags {flags:#06x} are unknown")
+def _read_into(attributes: Attributes, properties: bytes) -> int:
+    """Returns where the properties end, which may be beyond the bytes."""
+    flags = (properties[0] << 8) | properties[1]
     position = 2
-    flag = 0x8000
-    while flag > 2:
-        if flags & flag:
-            if flag & _OCTETS:
-                value = properties[position]
-                position += 1
-                if flag == _DELIVERY_MODE:
-                    attributes.is_persistent = value == PERSISTENT
-                else:
-                    attributes.priority, attributes.has_priority = value, True
-            elif flag == _HEADERS:
-                attributes.has_headers, attributes._table_position = True, position
-                position = _look_at_headers(properties, position, attributes)
-            elif flag == _TIMESTAMP_FLAG:
-                position += 8
-            else:
-                start = position + 1
-                position = start + properties[position]
-                if flag & _LOOKED_AT:
-                    _keep_text(attributes, flag, properties[start:position].decode("utf-8", "surrogateescape"))
-        flag >>= 1
+    if flags & 0xE000:
+        if flags & _CONTENT_TYPE:
+            position = 3 + properties[2]
+        if flags & _CONTENT_ENCODING:
+            position += 1 + properties[position]
+        if flags & _HEADERS:
+            position = _read_headers(attributes, properties, position)
+    if flags & _DELIVERY_MODE:
+        attributes.is_persistent = properties[position] == PERSISTENT
+        position += 1
+    if flags & _PRIORITY:
+        attributes.priority = properties[position]
+        attributes.has_priority = True
+        position += 1
+    if flags & 0x07FC:
+        position = _read_rest(attributes, properties, flags, position)
     return position
 
 
-def _keep_text(attributes: Attributes, flag: int, text: str) -> None:
-    if flag == _EXPIRATION:
-        attributes.expiration = text
-    elif flag == _USER_ID:
-        attributes.user_id = text
-    else:
-        attributes.reply_to = text
+def _read_rest(attributes: Attributes, properties: bytes, flags: int, position: int) -> int:
+    if flags & _CORRELATION_ID:
+        position += 1 + properties[position]
+    if flags & _REPLY_TO:
+        position += 1 + properties[position]
+    if flags & _EXPIRATION:
+        attributes.expiration, position = _short_string(properties, position)
+    if flags & _MESSAGE_ID:
+        position += 1 + properties[position]
+    if flags & _TIMESTAMP:
+        position += 8
+    if flags & _TYPE:
+        position += 1 + properties[position]
+    if flags & _USER_ID:
+        attributes.user_id, position = _short_string(properties, position)
+    if flags & _APP_ID:
+        position += 1 + properties[position]
+    if flags & _CLUSTER_ID:
+        position += 1 + properties[position]
+    return position
 
 
-def _look_at_headers(properties: bytes, position: int, attributes: Attributes) -> int:
-    """Only tables with one of the names that mean something are decoded now."""
-    length: int = _TABLE_LENGTH.unpack_from(properties, position)[0]
-    end = position + 4 + length
+def _read_headers(attributes: Attributes, properties: bytes, position: int) -> int:
+    start = position + 4
+    end = start + int.from_bytes(properties[position:start], "big")
     if end > len(properties):
-        raise BadProperties(f"the headers claim {length} bytes, {len(properties) - position - 4} are left")
-    if properties.find(b"CC", position, end) >= 0 or properties.find(b"x-delay", position, end) >= 0:
-        headers = attributes.headers
-        delay = headers.get("x-delay")
-        if isinstance(delay, int) and not isinstance(delay, bool):
-            attributes.delay_ms = delay
-        attributes.carbon_copies = _copies(attributes, "CC")
-        attributes.blind_copies = _copies(attributes, "BCC")
+        raise BadProperties("the headers go past the end of the properties")
+    table = properties[position:end]
+    check_fields(table, 4, end - position)
+    attributes.has_headers = True
+    attributes._table = table
+    if b"CC" in table or b"x-delay" in table:
+        _read_routing(attributes, attributes.headers)
     return end
 
 
-def _copies(attributes: Attributes, name: str) -> tuple[str, ...]:
-    headers = attributes.headers
-    if name not in headers:
-        return ()
-    keys = headers[name]
-    if isinstance(keys, list):
-        return tuple(key for key in keys if isinstance(key, str))
-    raw = read_fields(attributes._properties, attributes._table_position)[0][name]
-    attributes.bad_copies = attributes.bad_copies or f'{{unacceptable_type_in_header,"{name}",{TYPE_NAMES[chr(raw[0])]}}}'
-    return ()
+def _read_routing(attributes: Attributes, headers: FieldTable) -> None:
+    for name in _ROUTING_HEADERS:
+        value = headers.get(name, [])
+        if not isinstance(value, list):
+            attributes.error = f'invalid message: {{unacceptable_type_in_header,"{name}",{_erlang_type(value)}}}'
+            return
+        keys = tuple(each for each in value if isinstance(each, str))
+        if name == "CC":
+            attributes.carbon_copies = keys
+        else:
+            attributes.blind_copies = keys
+    delay = headers.get("x-delay")
+    if isinstance(delay, int) and not isinstance(delay, bool):
+        attributes.delay_ms = delay
 
 
-# All properties
+def _erlang_type(value: FieldValue) -> str:
+    """The name that RabbitMQ has for the type of a field."""
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "longstr"
+        case bytes():
+            return "binary"
+        case Timestamp():
+            return "timestamp"
+        case int():
+            return "signedint" if -(1 << 31) <= value < 1 << 31 else "long"
+        case float():
+            return "double"
+        case dict():
+            return "table"
+        case None:
+            return "void"
+    return "decimal"
+
+
+def _short_string(data: bytes, position: int) -> tuple[str, int]:
+    end = position + 1 + data[position]
+    return data[position + 1 : end].decode("utf-8", "surrogateescape"), end
+
+
+# All of them
 
 
 @dataclass(slots=True)
 class Properties:
-    """The fourteen properties of class basic; None is absent."""
+    """The fourteen properties of the class basic; None where a message has none."""
 
     content_type: str | None = None
     content_encoding: str | None = None
@@ -217,8 +233,7 @@ class Properties:
     reply_to: str | None = None
     expiration: str | None = None
     message_id: str | None = None
-    timestamp: int | None = None
-    """Seconds since 1970."""
+    timestamp: Timestamp | int | None = None
     type: str | None = None
     user_id: str | None = None
     app_id: str | None = None
@@ -226,99 +241,162 @@ class Properties:
 
 
 def read_properties(properties: bytes) -> Properties:
-    """Raises SyntaxRefused for what is no content header."""
-    found = _split(properties)
-    readers: Mapping[str, Callable[[bytes], FieldTable | int]] = {
-        "headers": lambda raw: read_table(raw)[0],
-        "delivery_mode": lambda raw: raw[0],
-        "priority": lambda raw: raw[0],
-        "timestamp": lambda raw: Timestamp(_TIMESTAMP.unpack(raw)[0]),
-    }
-    made = Properties()
-    for name, raw in found.items():
-        reader = readers.get(name)
-        setattr(made, name, raw[1:].decode("utf-8", "surrogateescape") if reader is None else reader(raw))
-    return made
+    """Raises BadProperties, BadTable."""
+    read = Properties()
+    try:
+        if _read_all(read, properties) != len(properties):
+            raise BadProperties("the properties do not end where their frame ends")
+    except (IndexError, struct.error) as error:
+        raise BadProperties("the properties end early") from error
+    return read
+
+
+def _read_all(read: Properties, data: bytes) -> int:
+    flags = (data[0] << 8) | data[1]
+    position = 2
+    if flags & _CONTENT_TYPE:
+        read.content_type, position = _short_string(data, position)
+    if flags & _CONTENT_ENCODING:
+        read.content_encoding, position = _short_string(data, position)
+    if flags & _HEADERS:
+        read.headers, position = read_table(data, position)
+    if flags & _DELIVERY_MODE:
+        read.delivery_mode, position = data[position], position + 1
+    if flags & _PRIORITY:
+        read.priority, position = data[position], position + 1
+    if flags & _CORRELATION_ID:
+        read.correlation_id, position = _short_string(data, position)
+    if flags & _REPLY_TO:
+        read.reply_to, position = _short_string(data, position)
+    if flags & _EXPIRATION:
+        read.expiration, position = _short_string(data, position)
+    if flags & _MESSAGE_ID:
+        read.message_id, position = _short_string(data, position)
+    if flags & _TIMESTAMP:
+        read.timestamp, position = Timestamp(_UINT64.unpack_from(data, position)[0]), position + 8
+    if flags & _TYPE:
+        read.type, position = _short_string(data, position)
+    if flags & _USER_ID:
+        read.user_id, position = _short_string(data, position)
+    if flags & _APP_ID:
+        read.app_id, position = _short_string(data, position)
+    if flags & _CLUSTER_ID:
+        read.cluster_id, position = _short_string(data, position)
+    return position
 
 
 def write_properties(properties: Properties) -> bytes:
-    """Raises SyntaxRefused for a value that does not fit."""
-    parts: dict[str, bytes] = {}
-    for each in fields(properties):
-        value: FieldTable | str | int | None = getattr(properties, each.name)
-        if value is None:
-            continue
-        if isinstance(value, dict):
-            parts[each.name] = write_table(value)
-        elif isinstance(value, str):
-            parts[each.name] = _short_string(each.name, value)
-        elif each.name == "timestamp":
-            parts[each.name] = _TIMESTAMP.pack(value)
-        elif 0 <= value <= 255:
-            parts[each.name] = bytes((value,))
-        else:
-            raise SyntaxRefused(f"{each.name} is {value}, which is not from 0 to 255")
-    return _join(parts)
+    """Raises SyntaxRefused for what the fields cannot hold."""
+    written = (
+        (_CONTENT_TYPE, _written_string(properties.content_type)),
+        (_CONTENT_ENCODING, _written_string(properties.content_encoding)),
+        (_HEADERS, None if properties.headers is None else write_table(properties.headers)),
+        (_DELIVERY_MODE, _written_octet(properties.delivery_mode)),
+        (_PRIORITY, _written_octet(properties.priority)),
+        (_CORRELATION_ID, _written_string(properties.correlation_id)),
+        (_REPLY_TO, _written_string(properties.reply_to)),
+        (_EXPIRATION, _written_string(properties.expiration)),
+        (_MESSAGE_ID, _written_string(properties.message_id)),
+        (_TIMESTAMP, _written_timestamp(properties.timestamp)),
+        (_TYPE, _written_string(properties.type)),
+        (_USER_ID, _written_string(properties.user_id)),
+        (_APP_ID, _written_string(properties.app_id)),
+        (_CLUSTER_ID, _written_string(properties.cluster_id)),
+    )
+    flags = 0
+    parts = [b""]
+    for flag, part in written:
+        if part is not None:
+            flags |= flag
+            parts.append(part)
+    parts[0] = flags.to_bytes(2, "big")
+    return b"".join(parts)
 
 
-def _short_string(name: str, text: str) -> bytes:
-    raw = text.encode("utf-8", "surrogateescape")
+def _written_string(value: str | None) -> bytes | None:
+    if value is None:
+        return None
+    raw = value.encode("utf-8", "surrogateescape")
     if len(raw) > 255:
-        raise SyntaxRefused(f"{name} is longer than 255 bytes")
+        raise SyntaxRefused(f"a property of {len(raw)} bytes, 255 fit")
     return bytes((len(raw),)) + raw
 
 
-def _split(properties: bytes) -> dict[str, bytes]:
-    """Every property that is there, as its bytes."""
-    try:
-        (flags,) = _FLAGS.unpack_from(properties)
-        if flags & _UNKNOWN_FLAGS:
-            raise BadProperties(f"the property flags {flags:#06x} are unknown")
-        found: dict[str, bytes] = {}
-        position = 2
-        for index, name in enumerate(_NAMES):
-            flag = 1 << (15 - index)
-            if not flags & flag:
-                continue
-            start = position
-            if flag & _OCTETS:
-                position += 1
-            elif flag == _HEADERS:
-                position += 4 + _TABLE_LENGTH.unpack_from(properties, position)[0]
-            elif flag == _TIMESTAMP_FLAG:
-                position += 8
-            else:
-                position += 1 + properties[position]
-            found[name] = properties[start:position]
-    except (struct.error, IndexError) as error:
-        raise BadProperties("the properties end early") from error
-    if position != len(properties):
-        raise BadProperties(f"the properties end at {position} of {len(properties)} bytes")
-    return found
+def _written_octet(value: int | None) -> bytes | None:
+    if value is None:
+        return None
+    if not 0 <= value <= 255:
+        raise SyntaxRefused(f"the property {value} does not fit into a byte")
+    return bytes((value,))
 
 
-def _join(parts: Mapping[str, bytes]) -> bytes:
-    flags = sum(1 << (15 - index) for index, name in enumerate(_NAMES) if name in parts)
-    return _FLAGS.pack(flags) + b"".join(parts[name] for name in _NAMES if name in parts)
+def _written_timestamp(value: int | None) -> bytes | None:
+    if value is None:
+        return None
+    if not 0 <= value < 1 << 64:
+        raise SyntaxRefused(f"the timestamp {int(value)} does not fit into 64 bits")
+    return _UINT64.pack(value)
 
 
-# Changing some of them
+# Changing
 
 
-def with_headers(properties: bytes, changed: FieldTable, removed: Collection[str] = (), *, drop_expiration: bool = False) -> bytes:
-    """The properties with some headers set or taken away; every other byte stays. New headers come first, as in RabbitMQ."""
-    parts = _split(properties)
-    headers = read_fields(parts["headers"])[0] if "headers" in parts else {}
-    new = {name: write_value(value) for name, value in changed.items() if name not in headers}
-    kept = {name: write_value(changed[name]) if name in changed else raw for name, raw in headers.items() if name not in removed}
-    parts["headers"] = write_fields({**new, **kept})
+def with_headers(
+    properties: bytes,
+    changed: Mapping[str, FieldValue],
+    removed: Collection[str] = (),
+    *,
+    drop_expiration: bool = False,
+) -> bytes:
+    """The properties with some headers set and some removed; every other header and property keeps its bytes.
+
+    A header that is there already is changed in its place, a new one comes last. `properties` are valid ones.
+    """
+    flags = (properties[0] << 8) | properties[1]
+    start = 2
+    for flag in (_CONTENT_TYPE, _CONTENT_ENCODING):
+        if flags & flag:
+            start += 1 + properties[start]
+    end = start
+    table = b""
+    if flags & _HEADERS:
+        end = start + 4 + _LENGTH.unpack_from(properties, start)[0]
+        table = properties[start + 4 : end]
+    after = _after_headers(properties, flags, end, drop_expiration)
     if drop_expiration:
-        parts.pop("expiration", None)
-    return _join(parts)
+        flags &= ~_EXPIRATION
+    if changed or removed:
+        table = _with_fields(table, changed, removed)
+    if not table and not flags & _HEADERS:
+        return flags.to_bytes(2, "big") + properties[2:start] + after
+    return (flags | _HEADERS).to_bytes(2, "big") + properties[2:start] + _LENGTH.pack(len(table)) + table + after
 
 
-def with_reply_to(properties: bytes, reply_to: str) -> bytes:
-    """The properties with another reply-to; every other byte stays."""
-    parts = _split(properties)
-    parts["reply_to"] = _short_string("reply_to", reply_to)
-    return _join(parts)
+def _after_headers(properties: bytes, flags: int, position: int, drop_expiration: bool) -> bytes:
+    if not drop_expiration or not flags & _EXPIRATION:
+        return properties[position:]
+    start = position
+    for flag in (_DELIVERY_MODE, _PRIORITY):
+        if flags & flag:
+            position += 1
+    for flag in (_CORRELATION_ID, _REPLY_TO):
+        if flags & flag:
+            position += 1 + properties[position]
+    return properties[start:position] + properties[position + 1 + properties[position] :]
+
+
+def _with_fields(table: bytes, changed: Mapping[str, FieldValue], removed: Collection[str]) -> bytes:
+    parts: list[bytes] = []
+    waiting = dict(changed)
+    position, end = 0, len(table)
+    while position < end:
+        value_at = position + 1 + table[position]
+        name = table[position + 1 : value_at].decode("utf-8", "surrogateescape")
+        after = end_of_value(table, value_at, end)
+        if name in waiting:
+            parts.append(written_field(name, waiting.pop(name)))
+        elif name not in changed and name not in removed:
+            parts.append(table[position:after])
+        position = after
+    parts += [written_field(name, value) for name, value in waiting.items()]
+    return b"".join(parts)
