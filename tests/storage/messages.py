@@ -9,7 +9,9 @@ from message_queues.storage.message_store import PERSISTENT, TRANSIENT, MessageS
 from message_queues.storage.open_files import OpenFiles
 
 DIRECTORY = "/data/queues/q/0"
-SMALL = MessageStoreSettings(segment_bytes=700, unsealed_segments=1, least_rewritten_bytes=0, least_closing_bytes=300)
+SMALL = MessageStoreSettings(
+    segment_bytes=700, unsealed_segments=1, least_rewritten_bytes=0, flushes_between_looks=0, least_closing_bytes=300
+)
 """About seven messages make a segment."""
 
 

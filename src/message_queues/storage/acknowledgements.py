@@ -15,8 +15,8 @@ The file is a row of groups, one for each flush that had something to say:
 
 All integers are big-endian. A group is valid if and only if it is whole and its magic and CRC match. The first group that is not valid,
 and all behind it, is a tail torn by a crash, and is cut; unless a valid group behind it says that this place was synced: that is
-damage, and DamagedFile. A message is acknowledged at most once. Groups of a generation before the segment's own are about messages
-that the segment no longer holds: they count for nothing.
+damage, and DamagedFile. A message is acknowledged at most once. Groups of a generation before that of the segment's summary are about
+messages that the summary does not count.
 """
 
 import logging

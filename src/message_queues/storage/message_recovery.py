@@ -138,7 +138,7 @@ def _take_acknowledgements(segment: MessageSegment, open_files: OpenFiles, weigh
         if weights is not None:
             # The acknowledged ones that are not there were lost with the power: both were not synced.
             segment.live -= new
-            segment.generation = max(segment.generation, group.generation)
+            segment.generation = max(segment.generation, group.generation + 1)
         elif group.generation >= segment.generation:
             segment.live -= new
             segment.live_weight -= group.weight

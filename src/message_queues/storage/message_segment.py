@@ -11,8 +11,8 @@ for none; `producer_epoch` is a check of the base offset, which the CRC does not
 A sealed segment ends with its summary, a control batch of fixed size whose one record has the key `int16 0, int16 -1` and the value
 
     position  bytes  field
-    0         4      generation: how often the segment was written anew without what was acknowledged
-    4         8      number of messages in the file
+    0         4      generation: only groups of this one and later ones are about messages that the summary counts
+    4         8      number of messages in the file, less those that groups of earlier generations acknowledge
     12        8      their weight
     20        8      position of the first
     28        8      position after the last
@@ -306,7 +306,11 @@ class MessageSegment:
         return self.path[: -len(".messages")] + ".acks"
 
     def summary(self) -> Summary:
-        return Summary(self.generation, self.count, self.weight, self.base, self.end)
+        messages, weight = self.count, self.weight
+        if self.generation:
+            # Which of the older groups are about messages in the file is not known: what they say is settled here.
+            messages, weight = self.live + len(self.new_acks), self.live_weight + self.new_weight
+        return Summary(self.generation, messages, weight, self.base, self.end)
 
     def take(self, batch: Batch) -> None:
         """Notes a batch that stands at the end of the file."""

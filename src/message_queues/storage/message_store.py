@@ -40,6 +40,7 @@ from message_queues.storage.message_segment import (
     MessageSegment,
     Pieces,
     StoredMessage,
+    Summary,
     Weigh,
     batch_head,
     make_batches,
@@ -56,6 +57,8 @@ _NAME: Final = re.compile(r"(\d{20})\.(messages|acks)")
 _REMOVABLE: Final = re.compile(r"\d{20}\.transient|.+\.new")
 _LEFT_TO_REWRITE: Final = 4
 """A segment is written anew when at most one in so many of its messages is left."""
+POSITIONS_PER_LIFE: Final = 1 << 40
+"""An opened store goes on so far behind the last position that it finds."""
 _ACKS_LEFT: Final = 16
 """So many files of acknowledgements of removed segments are left lying before a sync of the directory is worth it."""
 _UNLIMITED: Final = 1 << 62
@@ -68,6 +71,8 @@ class MessageStoreSettings:
     """So many full segments are left unsealed behind the last one: most are empty before it is worth a sync."""
     least_rewritten_bytes: int = 64 * 1024
     """Smaller segments are not written anew."""
+    flushes_between_looks: int = 64
+    """So many flushes apart it is looked for segments to seal or to write anew."""
     least_closing_bytes: int = 1024 * 1024
     """Larger ones are sealed when the store is closed; smaller ones are read through at the next opening."""
 
@@ -120,6 +125,7 @@ class MessageStore:
         "_directory",
         "_directory_changes",
         "_directory_synced",
+        "_flushes_to_look",
         "_group_commit",
         "_home",
         "_is_closed",
@@ -159,7 +165,9 @@ class MessageStore:
         self._unsynced: dict[MessageSegment, None] = {}
         """Segments with bytes, of messages or of acknowledgements, that no sync was begun for."""
         self._to_seal: list[MessageSegment] = []
-        self._to_rewrite: list[MessageSegment] = []
+        self._to_rewrite: dict[MessageSegment, int] = {}
+        """Sealed segments with little left, and how much was left when they were last looked at."""
+        self._flushes_to_look = 0
         self._acks_to_remove: list[tuple[str, int]] = []
         """Of removed segments; each with the directory change that has to be synced before."""
         self._directory_changes = 0
@@ -310,7 +318,8 @@ class MessageStore:
                     lost += [(position, weight) for position, (weight, _) in pending.items()]
         if self._acknowledged:
             self._write_acknowledgements()
-        if (self._to_seal or self._to_rewrite or len(self._acks_to_remove) > _ACKS_LEFT) and not self._is_working:
+        self._flushes_to_look -= 1
+        if self._flushes_to_look < 0 and not self._is_working:
             self._begin_work()
         if failure is not None:
             self._taken_back(lost)
@@ -406,18 +415,19 @@ class MessageStore:
             if _REMOVABLE.fullmatch(name):
                 file_system.remove(f"{self._directory}/{name}")
         found = {name for name in names if _NAME.fullmatch(name)}
+        end = 0
         for name in sorted(found):
             base = name[:20]
             if name.endswith(".acks"):
                 if f"{base}.messages" not in found:
                     self._acks_to_remove.append((f"{self._directory}/{name}", 1))
-                    # Should a power cut bring the segment back, no other one has its name or its positions.
-                    self.next_position = max(self.next_position, int(base) + LARGEST_SPAN)
+                    end = max(end, int(base))
                 continue
             segment = open_segment(self._open_files, self._directory, int(base), f"{base}.acks" in found, self._weigh)
             self._persistent.all.append(segment)
-            self.next_position = max(self.next_position, segment.end)
-            if not segment.is_sealed:
+            end = max(end, segment.end)
+            if not segment.is_sealed or segment.acks_bytes:
+                # What an earlier life wrote is shown from now on, whether it came to syncing it or not.
                 self._unsynced[segment] = None
             if segment.live <= 0:
                 self._remove(self._persistent, segment)
@@ -425,6 +435,9 @@ class MessageStore:
                 self._to_seal.append(segment)
             else:
                 self._note_if_little_is_left(segment)
+        if found:
+            # Segments that a power cut brings back, because their removal was not synced, have no name or position of later ones.
+            self.next_position = end + POSITIONS_PER_LIFE
 
     # How messages are written.
 
@@ -553,12 +566,8 @@ class MessageStore:
         self._unsynced[segment] = None
 
     def _note_if_little_is_left(self, segment: MessageSegment) -> None:
-        if (
-            segment.live * _LEFT_TO_REWRITE <= segment.count
-            and segment.size >= self._home.settings.least_rewritten_bytes
-            and segment not in self._to_rewrite
-        ):
-            self._to_rewrite.append(segment)
+        if segment.live * _LEFT_TO_REWRITE <= segment.count and segment.size >= self._home.settings.least_rewritten_bytes:
+            self._to_rewrite.setdefault(segment, segment.live)
 
     def _remove(self, segments: _Segments, segment: MessageSegment) -> None:
         """Removes the files of a segment without live messages, the messages first."""
@@ -572,7 +581,10 @@ class MessageStore:
         segment.new_acks, segment.new_returns, segment.new_weight = [], [], 0
         if segments.active is segment:
             segments.active = None
-        if segment.where == PERSISTENT and segment.acks_bytes:
+        if segment.where == PERSISTENT:
+            if not segment.acks_bytes:
+                # Its name stays taken until the removal is durable.
+                self._open_files.get(segment.acks_path, create=True)
             self._acks_to_remove.append((segment.acks_path, self._directory_changes))
             self._mark_dirty()
 
@@ -598,22 +610,34 @@ class MessageStore:
         """Seals the oldest segment that is due, or writes one anew."""
         while self._to_seal and (self._to_seal[0].is_removed or self._to_seal[0].is_sealed):
             del self._to_seal[0]
-        while self._to_rewrite and (self._to_rewrite[-1].is_removed or not self._to_rewrite[-1].live):
-            self._to_rewrite.pop()
+        self._flushes_to_look = self._home.settings.flushes_between_looks
         if len(self._to_seal) > self._home.settings.unsealed_segments:
             self._seal(self._to_seal.pop(0))
-        elif self._to_rewrite:
-            self._rewrite(self._to_rewrite.pop())
+        elif (segment := self._left_behind()) is not None:
+            self._rewrite(segment)
         elif len(self._acks_to_remove) > _ACKS_LEFT:
             self._forget_acks()
 
+    def _left_behind(self) -> MessageSegment | None:
+        """A segment with little left that nothing was acknowledged of since the last look: others will be empty soon."""
+        for segment, left in list(self._to_rewrite.items()):
+            if segment.is_removed:
+                del self._to_rewrite[segment]
+            elif segment.live == left and not segment.new_acks:
+                del self._to_rewrite[segment]
+                return segment
+            else:
+                self._to_rewrite[segment] = segment.live
+        return None
+
     def _seal(self, segment: MessageSegment) -> None:
         failures: list[OSError] = []
+        summary = _new_summary(segment)
         size = segment.size
 
         def sync() -> None:
             try:
-                sync_file(self._open_files.file_system, segment.path)
+                self._sync_for_summary(segment, summary)
             except OSError as error:
                 failures.append(error)
 
@@ -625,7 +649,7 @@ class MessageStore:
                 if failures:
                     raise failures[0]
                 segment.synced_bytes = max(segment.synced_bytes, size)
-                self._write_summary(segment)
+                self._write_summary(segment, summary)
             except OSError as error:
                 # It is tried again when the store is closed; until then opening reads it through.
                 _logger.warning("%s could not be sealed: %s", segment.path, error)
@@ -635,16 +659,25 @@ class MessageStore:
         self._home.run_in_background(sync, synced)
 
     def _seal_now(self, segment: MessageSegment) -> None:
-        sync_file(self._open_files.file_system, segment.path)
+        summary = _new_summary(segment)
+        self._sync_for_summary(segment, summary)
         segment.synced_bytes = segment.size
-        self._write_summary(segment)
+        self._write_summary(segment, summary)
 
-    def _write_summary(self, segment: MessageSegment) -> None:
+    def _sync_for_summary(self, segment: MessageSegment, summary: Summary) -> None:
+        sync_file(self._open_files.file_system, segment.path)
+        if summary.generation:
+            # It counts only what the acknowledgements up to here have left.
+            with suppress(FileNotFoundError):
+                sync_file(self._open_files.file_system, segment.acks_path)
+            self._open_files.file_system.sync_directory(self._directory)
+
+    def _write_summary(self, segment: MessageSegment, summary: Summary) -> None:
         file = self._open_files.get(segment.path)
         if file.size != segment.size:
             file.truncate(segment.size)
         try:
-            file.append([write_summary(segment.summary())])
+            file.append([write_summary(summary)])
         except OSError:
             segment.needs_cut = True
             with suppress(OSError):
@@ -659,7 +692,7 @@ class MessageStore:
         # Groups written from now on are about messages that the new file holds.
         segment.generation += 1
         flags = bytes(segment.flags or b"")
-        summary = segment.summary()._replace(messages=segment.live, weight=segment.live_weight)
+        summary = segment.summary()
         rewritten: list[Rewritten] = []
 
         def write() -> None:
@@ -729,6 +762,13 @@ class MessageStore:
             return self._weigh(data, start, end)
         except CorruptMessage as error:
             raise DamagedFile(segment.path, 0, f"a message in it cannot be read: {error}") from error
+
+
+def _new_summary(segment: MessageSegment) -> Summary:
+    """What the segment holds now; groups written from now on belong to it."""
+    if segment.generation:
+        segment.generation += 1
+    return segment.summary()
 
 
 def _base(segment: MessageSegment) -> int:
