@@ -105,7 +105,7 @@ def check_ends(call: Call, virtual_host: VirtualHost, binding: Binding) -> None:
     check_exchange(call, virtual_host.name, binding.source, READ)
     source = virtual_host.exchanges.get(binding.source)
     if source is not None and source.kind == "topic":
-        call.broker.access.check_topic(call.user, virtual_host.name, binding.source, READ, binding.routing_key)
+        call.broker.access.check_topic(call.user, virtual_host.name, binding.source, binding.routing_key, READ)
 
 
 def find(call: Call) -> Binding | None:

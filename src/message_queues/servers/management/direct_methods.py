@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from message_queues.errors import AccessRefused, MessageQueuesError, NotAllowed, NotAuthorized, NotFound, StorageError
 from message_queues.servers.error_map import amqp_code
 from message_queues.servers.management.answers import bad_request, not_authorised, not_found
-from message_queues.servers.management.call import DEFAULT_EXCHANGE, Call
+from message_queues.servers.management.call import Call
 
 CONFIGURE = "configure"
 WRITE = "write"
@@ -51,7 +51,7 @@ def direct_channel(*, tells_kind: bool) -> Iterator[None]:
 
 def check_exchange(call: Call, virtual_host: str, name: str, permission: str) -> None:
     """Raises AccessRefused."""
-    call.broker.access.check(call.user, virtual_host, "exchange", name or DEFAULT_EXCHANGE, permission)
+    call.broker.access.check(call.user, virtual_host, "exchange", name, permission)
 
 
 def check_queue(call: Call, virtual_host: str, name: str, permission: str) -> None:

@@ -11,10 +11,11 @@ from dataclasses import replace
 from message_queues.broker.queues.consumer import ReturnReason
 from message_queues.broker.queues.message import Entry, QueueMessage
 from message_queues.broker.queues.queue import STREAM, Queue
-from message_queues.broker.queues.virtual_host import REFUSED, QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import QueueSpec, VirtualHost
 from message_queues.errors import AccessRefused, NotImplementedByBroker, PreconditionFailed, ResourceLocked
 from message_queues.records.properties import Properties, read_attributes, read_properties, with_headers, write_properties
 from message_queues.servers.amqp.counters import ChannelCounters
+from message_queues.servers.amqp.publishing import REFUSED, TOPIC, check_expiration
 from message_queues.servers.management.answers import Answer, bad_request
 from message_queues.servers.management.authorization import of_virtual_host
 from message_queues.servers.management.call import Call
@@ -71,13 +72,16 @@ def send(call: Call, virtual_host: VirtualHost, exchange_name: str, routing_key:
     exchange = virtual_host.exchange(exchange_name)
     if exchange.is_internal:
         raise AccessRefused(f"cannot publish to internal exchange '{exchange_name}' in vhost '{virtual_host.name}'")
-    if exchange.kind == "topic":
-        call.broker.access.check_topic(call.user, virtual_host.name, exchange_name, WRITE, routing_key)
     attributes = read_attributes(properties)
+    other_keys = (*attributes.carbon_copies, *attributes.blind_copies)
+    if attributes.expiration is not None:
+        check_expiration(attributes.expiration)
+    if exchange.kind == TOPIC:
+        for key in (routing_key, *other_keys):
+            call.broker.access.check_topic(call.user, virtual_host.name, exchange_name, key, WRITE)
     check_user_id(call, attributes.user_id)
     if len(body) > call.node.version.max_message_bytes:
         raise PreconditionFailed(f"message size {len(body)} is larger than configured max size {call.node.version.max_message_bytes}")
-    other_keys = (*attributes.carbon_copies, *attributes.blind_copies)
     kept = with_headers(properties, {}, ("BCC",)) if attributes.blind_copies else properties
     message = QueueMessage(exchange_name, routing_key, kept, body, read_attributes(kept), other_keys)
     result = virtual_host.publish(exchange, message)
