@@ -149,7 +149,9 @@ def _properties(value: Mapping[str, object]) -> dict[str, str | int]:
     found = _first(value, "dest-publish-properties", "publish-properties")
     if not isinstance(found, Mapping):
         return {}
-    return {str(name): item for name, item in found.items() if isinstance(item, str | int)}
+    # JSON does not tell 2.0 from 2.
+    values = {str(name): int(item) if isinstance(item, float) else item for name, item in found.items()}
+    return {name: item for name, item in values.items() if isinstance(item, str | int)}
 
 
 def _table(value: Mapping[str, object], key: str) -> FieldTable:

@@ -1,0 +1,1 @@
+"""Dynamic shovels: they take messages from a queue here or elsewhere, and bring them to an exchange or queue here or elsewhere."""
