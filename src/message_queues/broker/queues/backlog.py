@@ -16,6 +16,7 @@ memory is short; it is read again when the entry comes back.
 from collections import deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Final
 
 from message_queues.broker.queues.message import Entry, QueueMessage
@@ -226,6 +227,16 @@ class Backlog:
             self._read_ahead()
         return self._ready[0]
 
+    def first(self, count: int) -> list[Entry]:
+        """What as many `pop` would give, at most; they stay ready, in memory for the time being."""
+        returned = sorted(self._returned)[:count]
+        for _, entry in returned:
+            if entry.message is PAGED_OUT:
+                self._restore(entry)
+        while len(returned) + len(self._ready) < count and self._paged_count:
+            self._read_ahead()
+        return [entry for _, entry in returned] + list(islice(self._ready, count - len(returned)))
+
     def settle(self, entry: Entry) -> None:
         """A popped entry is gone for ever: acknowledged, dropped, dead-lettered."""
         if self._unwritten:
@@ -343,7 +354,7 @@ class Backlog:
         self._paged_count += 1
 
     def _read_ahead(self) -> None:
-        """Fills the empty window with the oldest that are paged out."""
+        """Adds the oldest that are paged out to the window."""
         store = self._store
         residence = self._residence
         if residence.used_bytes < residence.limit_bytes:

@@ -10,8 +10,8 @@
     25+n      p      properties: the content header from its property flags on (AMQP 0-9-1 4.2.6.1), as the publisher sent it
     25+n+p    …      body, to the end of the record
 
-All integers are big-endian. An envelope is valid if and only if its version is 1 or 2, the names fill their n bytes exactly, there are two
-at least, and names and properties end within the record. The record batch around it has the checksum.
+All integers are big-endian. An envelope is valid if and only if its version is 1 or 2, the names fill their n bytes exactly, there are
+two at least, and names and properties end within the record. The record batch around it has the checksum.
 """
 
 import struct
