@@ -1,33 +1,16 @@
 """What all queues of a broker share."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from message_queues.broker.clock import Clock, Timers
 from message_queues.broker.queues.backlog import BacklogHome
-from message_queues.broker.queues.message import QueueMessage
+from message_queues.broker.queues.dead_letter_office import DeadLetterOffice, DeadLetterRoutes, DeadLetterTarget
+from message_queues.broker.queues.release_rules import QuorumRules, death_customs, quorum_rules
 from message_queues.broker.queues.version import RabbitVersion
 from message_queues.storage.group_commit import GroupCommit
 
-
-class DeadLetterTarget(Protocol):
-    """A queue of any kind that a dead letter is routed to."""
-
-    @property
-    def name(self) -> str: ...
-
-    def publish(self, message: QueueMessage) -> bool:
-        """False: refused because the queue is full."""
-        ...
-
-
-class DeadLetterRoutes(Protocol):
-    """Where dead letters of a virtual host go: the virtual hosts know."""
-
-    def dead_letter_targets(self, virtual_host: str, exchange: str, message: QueueMessage) -> Sequence[DeadLetterTarget] | None:
-        """The queues that the exchange routes it to, each once; None when there is no such exchange."""
-        ...
+__all__ = ["DeadLetterRoutes", "DeadLetterTarget", "QueueHome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +24,10 @@ class QueueHome:
     """Each queue has a directory in it, named by its id in hexadecimal."""
     dead_letters: DeadLetterRoutes
     version: RabbitVersion
+    office: DeadLetterOffice = field(init=False)
+    quorum_rules: QuorumRules = field(init=False)
+
+    def __post_init__(self) -> None:
+        office = DeadLetterOffice(self.clock, self.timers, self.group_commit, self.dead_letters, death_customs(self.version))
+        object.__setattr__(self, "office", office)
+        object.__setattr__(self, "quorum_rules", quorum_rules(self.version))
