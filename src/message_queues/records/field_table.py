@@ -8,11 +8,11 @@ A long string that is no UTF-8 keeps its bytes by Python's surrogate escapes.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TypeAlias
 
-from message_queues.errors import SyntaxRefused
+from message_queues.errors import ProtocolError, SyntaxRefused
 
 GREATEST_DEPTH = 64
 """Tables and arrays in each other; what is deeper is refused."""
@@ -47,6 +47,28 @@ _UINT64 = struct.Struct(">Q")
 _DOUBLE = struct.Struct(">d")
 _LARGEST_DECIMAL = (1 << 32) - 1
 
+TYPE_NAMES: Mapping[str, str] = {
+    "t": "bool",
+    "b": "byte",
+    "B": "unsignedbyte",
+    "s": "short",
+    "u": "unsignedshort",
+    "I": "signedint",
+    "i": "unsignedint",
+    "l": "long",
+    "L": "long",
+    "f": "float",
+    "d": "double",
+    "D": "decimal",
+    "S": "longstr",
+    "x": "binary",
+    "T": "timestamp",
+    "A": "array",
+    "F": "table",
+    "V": "void",
+}
+"""The tags as RabbitMQ's messages name them."""
+
 _UNKNOWN, _STRING, _TABLE, _ARRAY = -1, -2, -3, -4
 _SIZES = [_UNKNOWN] * 256
 """By tag: how many bytes a value takes with its tag, or how to find out."""
@@ -57,8 +79,8 @@ _SIZES[ord("S")] = _SIZES[ord("x")] = _STRING
 _SIZES[ord("F")], _SIZES[ord("A")] = _TABLE, _ARRAY
 
 
-class BadTable(SyntaxRefused):
-    """The bytes are no field table."""
+class BadTable(ProtocolError):
+    """The bytes are no field table. RabbitMQ has no code for it: its process fails."""
 
 
 # Reading
@@ -170,6 +192,15 @@ def end_of_value(data: bytes, position: int, end: int, depth: int = 0) -> int:
     return after
 
 
+def fields_of(data: bytes, position: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """The fields of a table that is one, without its length: name, where the value with its tag begins, where it ends."""
+    while position < end:
+        value_at = position + 1 + data[position]
+        after = end_of_value(data, value_at, end)
+        yield data[position + 1 : value_at].decode("utf-8", "surrogateescape"), value_at, after
+        position = after
+
+
 def check_fields(data: bytes, position: int, end: int, depth: int = 0) -> None:
     """Are these bytes, a table without its length, what read_table accepts? Much cheaper than reading them. Raises BadTable."""
     _check_depth(depth)
@@ -202,10 +233,11 @@ def written_field(name: str, value: FieldValue) -> bytes:
     raw = name.encode("utf-8", "surrogateescape")
     if len(raw) > 255:
         raise SyntaxRefused(f"the field name {name!r} is longer than 255 bytes")
-    return bytes((len(raw),)) + raw + _written(value)
+    return bytes((len(raw),)) + raw + write_value(value)
 
 
-def _written(value: FieldValue) -> bytes:
+def write_value(value: FieldValue) -> bytes:
+    """Tag and value."""
     if isinstance(value, str):
         raw = value.encode("utf-8", "surrogateescape")
         return b"S" + _LENGTH.pack(len(raw)) + raw
@@ -224,7 +256,7 @@ def _written(value: FieldValue) -> bytes:
     if isinstance(value, dict):
         return b"F" + write_table(value)
     if isinstance(value, list):
-        items = b"".join(map(_written, value))
+        items = b"".join(map(write_value, value))
         return b"A" + _LENGTH.pack(len(items)) + items
     return _written_decimal(value)
 
@@ -252,56 +284,3 @@ def _written_decimal(value: Decimal) -> bytes:
     if sign or unscaled > _LARGEST_DECIMAL or scale > 255:
         raise SyntaxRefused(f"a field table cannot hold the decimal {value}")
     return b"D" + _DECIMAL.pack(scale, unscaled)
-
-
-# Field by field, without decoding
-
-
-TYPE_NAMES: Mapping[str, str] = {
-    "t": "bool",
-    "b": "byte",
-    "B": "unsignedbyte",
-    "s": "short",
-    "u": "unsignedshort",
-    "I": "signedint",
-    "i": "unsignedint",
-    "l": "long",
-    "L": "unsignedlong",
-    "f": "float",
-    "d": "double",
-    "D": "decimal",
-    "S": "longstr",
-    "x": "binary",
-    "T": "timestamp",
-    "A": "array",
-    "F": "table",
-    "V": "void",
-}
-"""The tags as RabbitMQ's messages name them."""
-
-
-def read_fields(data: bytes, position: int = 0) -> tuple[dict[str, bytes], int]:
-    """The table at `position` as (name, tag and value as they lie there), and where it ends; raises BadTable."""
-    try:
-        position, end = _bounds(data, position, 0)
-        fields: dict[str, bytes] = {}
-        while position < end:
-            name_end = position + 1 + data[position]
-            name = data[position + 1 : name_end].decode("utf-8", "surrogateescape")
-            _, position = _read_value(data, name_end, end, 0)
-            fields[name] = data[name_end:position]
-    except (struct.error, IndexError) as error:
-        raise BadTable("a field table ends early") from error
-    return fields, end
-
-
-def write_fields(fields: Mapping[str, bytes]) -> bytes:
-    """The opposite of `read_fields`."""
-    named = ((name.encode("utf-8", "surrogateescape"), value) for name, value in fields.items())
-    content = b"".join(bytes((len(raw),)) + raw + value for raw, value in named)
-    return _LENGTH.pack(len(content)) + content
-
-
-def write_value(value: FieldValue) -> bytes:
-    """Tag and value, as `read_fields` gives them."""
-    return _written(value)

@@ -13,13 +13,14 @@ import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from message_queues.errors import SyntaxRefused
+from message_queues.errors import ProtocolError, SyntaxRefused
 from message_queues.records.field_table import (
+    TYPE_NAMES,
     FieldTable,
     FieldValue,
     Timestamp,
     check_fields,
-    end_of_value,
+    fields_of,
     read_table,
     write_table,
     written_field,
@@ -37,11 +38,9 @@ _TYPE, _USER_ID, _APP_ID, _CLUSTER_ID = 0x0020, 0x0010, 0x0008, 0x0004
 _LENGTH = struct.Struct(">I")
 _UINT64 = struct.Struct(">Q")
 
-_ROUTING_HEADERS = ("CC", "BCC")
 
-
-class BadProperties(SyntaxRefused):
-    """The bytes are no properties."""
+class BadProperties(ProtocolError):
+    """The bytes are no properties. RabbitMQ has no code for it: its channel fails."""
 
 
 class Attributes:
@@ -50,15 +49,16 @@ class Attributes:
     __slots__ = (
         "_headers",
         "_table",
+        "bad_copies",
         "blind_copies",
         "carbon_copies",
         "delay_ms",
-        "error",
         "expiration",
         "has_headers",
         "has_priority",
         "is_persistent",
         "priority",
+        "reply_to",
         "user_id",
     )
 
@@ -70,6 +70,7 @@ class Attributes:
         self.expiration: str | None = None
         """As it came; a number of milliseconds if the publisher did right."""
         self.user_id: str | None = None
+        self.reply_to: str | None = None
         self.has_headers = False
         self.carbon_copies: tuple[str, ...] = ()
         """Further routing keys, from the header CC."""
@@ -77,8 +78,8 @@ class Attributes:
         """Further routing keys that the receivers are not told, from the header BCC."""
         self.delay_ms: int | None = None
         """The header x-delay."""
-        self.error: str | None = None
-        """Why RabbitMQ refuses the message (406): CC or BCC is no array."""
+        self.bad_copies: str | None = None
+        """What RabbitMQ says of a CC or BCC that is no array: {unacceptable_type_in_header,"CC",longstr}."""
         self._table = b""
         self._headers: FieldTable | None = None
 
@@ -142,7 +143,7 @@ def _read_rest(attributes: Attributes, properties: bytes, flags: int, position: 
     if flags & _CORRELATION_ID:
         position += 1 + properties[position]
     if flags & _REPLY_TO:
-        position += 1 + properties[position]
+        attributes.reply_to, position = _short_string(properties, position)
     if flags & _EXPIRATION:
         attributes.expiration, position = _short_string(properties, position)
     if flags & _MESSAGE_ID:
@@ -170,46 +171,27 @@ def _read_headers(attributes: Attributes, properties: bytes, position: int) -> i
     attributes.has_headers = True
     attributes._table = table
     if b"CC" in table or b"x-delay" in table:
-        _read_routing(attributes, attributes.headers)
+        _read_routing(attributes, table)
     return end
 
 
-def _read_routing(attributes: Attributes, headers: FieldTable) -> None:
-    for name in _ROUTING_HEADERS:
-        value = headers.get(name, [])
-        if not isinstance(value, list):
-            attributes.error = f'invalid message: {{unacceptable_type_in_header,"{name}",{_erlang_type(value)}}}'
-            return
-        keys = tuple(each for each in value if isinstance(each, str))
-        if name == "CC":
-            attributes.carbon_copies = keys
-        else:
-            attributes.blind_copies = keys
+def _read_routing(attributes: Attributes, table: bytes) -> None:
+    headers = attributes.headers
+    attributes.carbon_copies = _copies(attributes, table, "CC")
+    attributes.blind_copies = _copies(attributes, table, "BCC")
     delay = headers.get("x-delay")
     if isinstance(delay, int) and not isinstance(delay, bool):
         attributes.delay_ms = delay
 
 
-def _erlang_type(value: FieldValue) -> str:
-    """The name that RabbitMQ has for the type of a field."""
-    match value:
-        case bool():
-            return "bool"
-        case str():
-            return "longstr"
-        case bytes():
-            return "binary"
-        case Timestamp():
-            return "timestamp"
-        case int():
-            return "signedint" if -(1 << 31) <= value < 1 << 31 else "long"
-        case float():
-            return "double"
-        case dict():
-            return "table"
-        case None:
-            return "void"
-    return "decimal"
+def _copies(attributes: Attributes, table: bytes, name: str) -> tuple[str, ...]:
+    keys = attributes.headers.get(name, [])
+    if isinstance(keys, list):
+        return tuple(key for key in keys if isinstance(key, str))
+    for field, value_at, _ in fields_of(table, 4, len(table)):
+        if field == name and attributes.bad_copies is None:
+            attributes.bad_copies = f'{{unacceptable_type_in_header,"{name}",{TYPE_NAMES[chr(table[value_at])]}}}'
+    return ()
 
 
 def _short_string(data: bytes, position: int) -> tuple[str, int]:
@@ -350,7 +332,7 @@ def with_headers(
 ) -> bytes:
     """The properties with some headers set and some removed; every other header and property keeps its bytes.
 
-    A header that is there already is changed in its place, a new one comes last. `properties` are valid ones.
+    A header that is there already is changed in its place, new ones come first, as in RabbitMQ. `properties` are valid ones.
     """
     flags = (properties[0] << 8) | properties[1]
     start = 2
@@ -388,15 +370,11 @@ def _after_headers(properties: bytes, flags: int, position: int, drop_expiration
 def _with_fields(table: bytes, changed: Mapping[str, FieldValue], removed: Collection[str]) -> bytes:
     parts: list[bytes] = []
     waiting = dict(changed)
-    position, end = 0, len(table)
-    while position < end:
-        value_at = position + 1 + table[position]
-        name = table[position + 1 : value_at].decode("utf-8", "surrogateescape")
-        after = end_of_value(table, value_at, end)
+    position = 0
+    for name, _, after in fields_of(table, 0, len(table)):
         if name in waiting:
             parts.append(written_field(name, waiting.pop(name)))
         elif name not in changed and name not in removed:
             parts.append(table[position:after])
         position = after
-    parts += [written_field(name, value) for name, value in waiting.items()]
-    return b"".join(parts)
+    return b"".join([written_field(name, value) for name, value in waiting.items()] + parts)

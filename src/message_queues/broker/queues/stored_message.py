@@ -19,7 +19,7 @@ from functools import lru_cache
 from typing import Final
 
 from message_queues.broker.queues.message import QueueMessage
-from message_queues.errors import CorruptMessage, SyntaxRefused
+from message_queues.errors import CorruptMessage, ProtocolError
 from message_queues.records.properties import read_attributes
 
 VERSION: Final = 1
@@ -55,7 +55,7 @@ def read_message(data: bytes, start: int, end: int) -> tuple[QueueMessage, int, 
     properties = data[properties_start:body_start]
     try:
         attributes = read_attributes(properties)
-    except SyntaxRefused as error:
+    except ProtocolError as error:
         raise CorruptMessage(f"the properties of a stored message cannot be read: {error}") from error
     body = data[body_start:end]
     message = QueueMessage(exchange, routing_key, properties, body, attributes, other_keys, version == VERSION_OF_DEAD)

@@ -3,8 +3,8 @@
     octet type (1 method, 2 content header, 3 body, 8 heartbeat)   short channel   long size   payload   octet 0xCE
 
 A publish that lies in the buffer whole, as nearly all do, is taken in one piece; acknowledgements are read by hand, all else by
-`methods.py`. Properties and bodies stay bytes. What is wrong becomes a `Violation` with RabbitMQ's code and words, after the events before it; nothing
-is read after it. Some of RabbitMQ's answers are silence: a body longer than its header said is waited on for ever.
+`methods.py`. Properties and bodies stay bytes. What is wrong becomes a `Violation` with RabbitMQ's code
+and words, after the events before it; nothing is read after it. Some of RabbitMQ's answers are silence: a body longer than its header said is waited on for ever.
 """
 
 import struct
@@ -13,8 +13,9 @@ from typing import Final, TypeAlias
 
 from pamqp import base
 
-from message_queues.errors import FrameError, MessageQueuesError, SyntaxRefused, UnexpectedFrame
+from message_queues.errors import FrameError, MessageQueuesError, UnexpectedFrame
 from message_queues.protocols.amqp.methods import BadMethod, UnknownMethod, read_method
+from message_queues.records.field_table import BadTable
 
 METHOD_FRAME, HEADER_FRAME, BODY_FRAME, HEARTBEAT_FRAME = 1, 2, 3, 8
 FRAME_END: Final = 0xCE
@@ -250,7 +251,7 @@ class FrameReader:
             return True
         try:
             events.append(Method(channel, read_method(payload)))
-        except (UnknownMethod, SyntaxRefused):
+        except (UnknownMethod, BadTable):
             return self._fail(events, channel, None, index)
         except BadMethod as error:
             return self._fail(events, channel, FrameError(f"cannot decode {erlang_binary(error.arguments)}"), index)

@@ -42,7 +42,7 @@ _METHODS: Final[dict[int, tuple[type[base.Frame], Plan]]] = {
 
 
 def read_method(payload: bytes) -> base.Frame:
-    """The method of a method frame; raises UnknownMethod, BadMethod, or SyntaxRefused for a broken field table."""
+    """The method of a method frame; raises UnknownMethod, BadMethod, BadTable."""
     known = _METHODS.get(int.from_bytes(payload[:4]))
     if known is None:
         raise UnknownMethod(f"there is no method {int.from_bytes(payload[2:4])} of class {int.from_bytes(payload[:2])}")
