@@ -1,15 +1,21 @@
-"""A connection with one channel to a server that speaks AMQP 0-9-1, by pika, in the server's own event loop."""
+"""A connection with one channel to a server that speaks AMQP 0-9-1, by pika, in the server's own event loop.
+
+Properties of messages stay bytes: pika would lose the fractions of floating point numbers and the widths of integers.
+"""
 
 import asyncio
 import random
 import ssl
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import AMQPError, ChannelClosedByBroker, InvalidFrameError
+from pika.frame import Header
+from pika.spec import FRAME_END, FRAME_HEADER, FRAME_HEADER_SIZE, BasicProperties
 
 from message_queues.broker.queues.amqp_uri import AmqpUri, parse_amqp_uri, without_credentials
 from message_queues.records.field_table import FieldTable
@@ -18,6 +24,38 @@ from message_queues.servers.shovels.ends import EndLost, Lost
 ANSWER_TAKES_AT_MOST_S = 30
 CLOSING_TAKES_AT_MOST_S = 10
 NOT_FOUND = 404
+
+HEADER_FRAME = struct.Struct(">BHL4xQ")
+"""Type, channel, size, class and weight, body size (4.2.6.1)."""
+
+
+class RawProperties(BasicProperties):  # type: ignore[misc]  # pika has no types
+    """Properties as a content header has them, from the flags on."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__()
+        self.raw = raw
+
+    def encode(self) -> list[bytes]:
+        return [self.raw]
+
+
+class RawConnection(AsyncioConnection):  # type: ignore[misc]
+    _frame_buffer: bytes
+
+    def _read_frame(self) -> tuple[int, object]:
+        buffer = self._frame_buffer
+        if len(buffer) < HEADER_FRAME.size or buffer[0] != FRAME_HEADER:
+            found: tuple[int, object] = super()._read_frame()
+            return found
+        _, channel, size, body_size = HEADER_FRAME.unpack_from(buffer)
+        # AMQP 0-9-1 4.2.3: "the frame-end octet MUST always be the hexadecimal value %xCE".
+        end = FRAME_HEADER_SIZE + size
+        if end >= len(buffer):
+            return 0, None
+        if buffer[end] != FRAME_END:
+            raise InvalidFrameError("Invalid FRAME_END marker")
+        return end + 1, Header(channel, body_size, RawProperties(buffer[HEADER_FRAME.size : end]))
 
 
 class AmqpLink:
@@ -124,7 +162,7 @@ class AmqpLink:
     async def _open(self, uri: AmqpUri) -> AsyncioConnection:
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[None] = loop.create_future()
-        connection = AsyncioConnection(
+        connection = RawConnection(
             connection_parameters(uri, self._name),
             on_open_callback=lambda connection: _succeed(opened, None),
             on_open_error_callback=lambda connection, error: _fail(opened, EndLost(_told(error))),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from message_queues.broker.queues.shovel_parameters import SourceDefinition
-from message_queues.servers.shovels.amqp_link import AmqpLink
+from message_queues.servers.shovels.amqp_link import AmqpLink, RawProperties
 from message_queues.servers.shovels.ends import Lost, Receive, Shovelled
 
 PREFETCH_WHEN_UNLIMITED = 1_000
@@ -43,9 +43,8 @@ class AmqpSource:
         await self._link.ask(lambda callback: channel.basic_qos(prefetch_count=prefetch_count, callback=callback))
         channel.add_on_cancel_callback(lambda frame: self._lost("the queue is gone"))
 
-        def received(channel: object, method: Any, properties: Any, body: bytes) -> None:
-            raw = b"".join(properties.encode())
-            receive(Shovelled(method.delivery_tag, method.exchange, method.routing_key, raw, body))
+        def received(channel: object, method: Any, properties: RawProperties, body: bytes) -> None:
+            receive(Shovelled(method.delivery_tag, method.exchange, method.routing_key, properties.raw, body))
 
         await self._link.ask(
             lambda callback: channel.basic_consume(

@@ -4,24 +4,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from pika.spec import BasicProperties
-
 from message_queues.broker.queues.shovel_parameters import TargetDefinition
-from message_queues.servers.shovels.amqp_link import AmqpLink
+from message_queues.servers.shovels.amqp_link import AmqpLink, RawProperties
 from message_queues.servers.shovels.ends import Confirmed, Lost, Shovelled
 
 ACK = "Basic.Ack"
-
-
-class RawProperties(BasicProperties):  # type: ignore[misc]  # pika has no types
-    """Properties that are sent as they came."""
-
-    def __init__(self, raw: bytes) -> None:
-        super().__init__()
-        self._raw = raw
-
-    def encode(self) -> list[bytes]:
-        return [self._raw]
 
 
 class AmqpTarget:
