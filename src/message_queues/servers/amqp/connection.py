@@ -1,20 +1,72 @@
-"""One AMQP 0-9-1 connection."""
+"""One AMQP 0-9-1 connection: bytes in, methods handled in order, everything that is to be said out in one write per turn (output.py).
+
+    state      waits for
+    pre_init   the protocol header
+    starting … opening: see handshake.py
+    running    methods of any channel
+    blocked    an end of the alarms; it publishes, and nothing is read from it meanwhile
+    closed     connection.close-ok, or the end of the client's patience; everything else is ignored
+
+What a client may pile up is bounded: messages it has not read (it gets no more), replies it has not read (it is read no further),
+frames and messages by their sizes, channels, consumers and unacknowledged deliveries by their numbers.
+"""
 
 import asyncio
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any, cast
 
+from pamqp import commands
+
+from message_queues.broker.clock import Timer
+from message_queues.errors import (
+    AccessRefused,
+    ChannelError,
+    ConnectionForced,
+    InternalFailure,
+    MessageQueuesError,
+    NotAllowed,
+    UnexpectedFrame,
+)
+from message_queues.protocols.amqp import frames
+from message_queues.protocols.amqp.deliveries import HEARTBEAT, method_frame
+from message_queues.protocols.amqp.frames import FrameReader
 from message_queues.records.field_table import FieldTable
+from message_queues.servers.amqp.authentication import Peer
 from message_queues.servers.amqp.channel import AmqpChannel
+from message_queues.servers.amqp.consuming import ChannelConsumer
+from message_queues.servers.amqp.handshake import PRE_INIT, RUNNING, SECURING, STARTING, TUNING, Handshake
+from message_queues.servers.amqp.heartbeats import Heartbeats
+from message_queues.servers.amqp.output import Turn
+from message_queues.servers.error_map import amqp_code, amqp_reply_text
 
 if TYPE_CHECKING:
+    from message_queues.broker.access import User
+    from message_queues.broker.queues.virtual_host import VirtualHost
     from message_queues.servers.amqp.listener import AmqpListener
+
+logger = logging.getLogger(__name__)
+
+BLOCKED = "blocked"
+CLOSED = "closed"
+
+SILENT_STATES = frozenset({PRE_INIT, STARTING, SECURING})
+"""Whoever goes wrong in them is not told why."""
+
+CLASS_AND_METHOD = {
+    frames.Kind.PUBLISH: (60, 40),
+    frames.Kind.ACK: (60, 80),
+    frames.Kind.NACK: (60, 120),
+    frames.Kind.REJECT: (60, 90),
+}
+PUBLISH, ACK, NACK, REJECT, METHOD = frames.Kind.PUBLISH, frames.Kind.ACK, frames.Kind.NACK, frames.Kind.REJECT, frames.Kind.METHOD
 
 
 class AmqpConnection(asyncio.Protocol):
     def __init__(self, listener: "AmqpListener", is_tls: bool = False) -> None:
+        limits = listener.limits
         self.listener = listener
         self.broker = listener.broker
-        self.limits = listener.limits
+        self.limits = limits
         self.is_tls = is_tls
         self.name = ""
         """ "127.0.0.1:50000 -> 127.0.0.1:5672"."""
@@ -23,17 +75,19 @@ class AmqpConnection(asyncio.Protocol):
         self.host = ""
         self.port = 0
         self.tls: dict[str, str] = {}
-        """Of a TLS connection: ssl_protocol, ssl_cipher, ssl_key_exchange, ssl_hash, peer_cert_subject, peer_cert_issuer,
-        peer_cert_validity."""
-        self.state = "starting"
-        """starting, securing, tuning, opening, running, blocked, closing, closed: RabbitMQ's words."""
-        self.user_name = ""
-        self.virtual_host_name = ""
+        """Of a TLS connection: ssl_protocol, ssl_cipher, peer_cert_subject, peer_cert_issuer, peer_cert_validity."""
+        self.state = PRE_INIT
+        self.user: User
+        """From `tuning` on."""
+        self.virtual_host: VirtualHost | None = None
+        """From `running` on."""
         self.client_properties: FieldTable = {}
+        self.capabilities: FieldTable = {}
+        """The client's."""
         self.user_provided_name: str | None = None
         self.auth_mechanism = ""
-        self.channel_max = listener.limits.channel_max
-        self.frame_max = listener.limits.frame_max
+        self.channel_max = limits.channel_max
+        self.frame_max = limits.frame_max
         self.heartbeat_s = 0
         self.connected_at_ms = 0
         self.received_bytes = 0
@@ -42,15 +96,428 @@ class AmqpConnection(asyncio.Protocol):
         self.sent_bytes = 0
         self.sent_count = 0
         self.channels: dict[int, AmqpChannel] = {}
+        self.consumers: dict[ChannelConsumer, None] = {}
+        """Of all channels, in the order in which they began."""
+        self.takes = True
+        """The client takes what it is given; otherwise it gets no deliveries."""
+        self.round = -1
+        """The round of the group commit that `pieces` belong to."""
+        self.pieces: list[bytes] = []
+        """What is to be said at the end of this turn."""
+        self.turn_bytes = 0
+        """Deliveries among them."""
+        self.most_turn_bytes = limits.turn_bytes
+        self._turn: Turn
+        self._group_commit = listener.broker.group_commit
+        self._reader = FrameReader(listener.initial_frame_max, listener.max_message_bytes)
+        self._handshake = Handshake(self)
+        self._heartbeats: Heartbeats | None = None
+        self._deadline: Timer | None = None
+        """Of the handshake, and of the client's goodbye."""
+        self._next_consumer = 0
+        self._is_writable = True
+        self._is_reading = True
+        self._is_overwhelmed = False
+        self._is_told_blocked = False
+        self._is_ended = False
+        self._is_lost = False
+        self._transport: asyncio.Transport
+
+    @property
+    def user_name(self) -> str:
+        return self.user.name if hasattr(self, "user") else ""
+
+    @property
+    def virtual_host_name(self) -> str:
+        return self.virtual_host.name if self.virtual_host is not None else ""
 
     @property
     def unsent_bytes(self) -> int:
         """What the client has not taken yet."""
-        return 0
+        return 0 if self._is_lost else self._transport.get_write_buffer_size()
+
+    @property
+    def takes_replies(self) -> bool:
+        """It has not let replies pile up."""
+        return self._is_writable or self.unsent_bytes < self.limits.reply_buffer_bytes
+
+    # The transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports have the methods of asyncio.Transport without being one.
+        self._transport = cast(asyncio.Transport, transport)
+        self.peer_host, self.peer_port = ends(transport.get_extra_info("peername"))
+        self.host, self.port = ends(transport.get_extra_info("sockname"))
+        self.name = f"{shown(self.peer_host)}:{self.peer_port} -> {shown(self.host)}:{self.port}"
+        self.connected_at_ms = self.broker.clock.now_ms()
+        if not self.listener.admit(self):
+            self._is_ended = True
+            self._transport.abort()
+            return
+        most = self.limits.write_buffer_bytes
+        self._transport.set_write_buffer_limits(most, most // 4)
+        self._deadline = self.listener.patience.after(self.limits.handshake_timeout_ms, self.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._is_lost = True
+        self.takes = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._end()
+        self.listener.dismiss(self)
+
+    def pause_writing(self) -> None:
+        self._is_writable = False
+        self.hold()
+
+    def resume_writing(self) -> None:
+        self._is_writable = True
+        if self._is_overwhelmed:
+            self._is_overwhelmed = False
+            self._read_or_not()
+        self._release()
+
+    def eof_received(self) -> bool:
+        return False
+
+    # Bytes in
+
+    def data_received(self, data: bytes) -> None:
+        self.received_bytes += len(data)
+        self.received_count += 1
+        channels = self.channels
+        has_published = False
+        for event in self._reader.receive_data(data):
+            kind = event.kind
+            channel = None
+            try:
+                if kind <= REJECT:
+                    channel = channels.get(event.channel)  # type: ignore[union-attr]  # these kinds have one
+                    if channel is None or not channel.is_open:
+                        self._receive_unopened(event)
+                    elif kind == PUBLISH:
+                        has_published = True
+                        channel.publishing.publish(event.method, event.properties, event.body, event.size)  # type: ignore[union-attr]
+                    elif kind == ACK:
+                        channel.deliveries.acknowledge(event.delivery_tag, event.multiple)  # type: ignore[union-attr]
+                    else:
+                        channel.nack(event.delivery_tag, event.multiple, event.requeue, kind == REJECT)  # type: ignore[union-attr]
+                else:
+                    self._receive(event)
+            except MessageQueuesError as error:
+                self._failed(event, error)
+            except Exception as error:
+                logger.exception("a method failed", extra={"connection": self.name, "user": self.user_name})
+                self._failed(event, error)
+        if has_published and self.broker.alarms.active:
+            self._block()
+
+    def _receive(self, event: Any) -> None:
+        """All but contents and acknowledgements."""
+        if event.kind == METHOD:
+            if self.state == CLOSED:
+                self._receive_closed(event)
+            elif event.channel:
+                self._receive_on_channel(event.channel, event.method)
+            else:
+                self._receive_on_connection(event.method)
+        elif event.kind == frames.Kind.PROTOCOL_HEADER:
+            self._receive_protocol_header(event.is_supported)
+        elif event.kind == frames.Kind.VIOLATION and self.state != CLOSED:
+            if event.error is None:
+                logger.warning("connection closed: no such method, or arguments that cannot be read", extra={"connection": self.name})
+                self.abort()
+            else:
+                raise event.error
+
+    def _receive_protocol_header(self, is_supported: bool) -> None:
+        if not is_supported:
+            # AMQP 0-9-1 4.2.2: "the server MUST … write a protocol header with the version that it supports … and close the socket".
+            self._write(frames.PROTOCOL_HEADER)
+            self._close_later()
+            return
+        self._handshake.start(Peer(self.peer_host, self.is_tls, self.tls.get("peer_cert_name")))
+
+    def _receive_on_connection(self, method: Any) -> None:
+        if self.state not in (RUNNING, BLOCKED):
+            self._handshake.receive(method)
+        elif type(method) is commands.Connection.Close:
+            self._end()
+            self.state = CLOSED
+            self.send_method(0, commands.Connection.CloseOk())
+            self._expect_the_end()
+        elif type(method) is commands.Connection.UpdateSecret:
+            # Passwords do not expire, so that a new one changes nothing.
+            self.send_method(0, commands.Connection.UpdateSecretOk())
+        else:
+            raise ChannelError(f"unexpected method in connection state {self.state}")
+
+    def _receive_on_channel(self, number: int, method: Any) -> None:
+        if self.virtual_host is None:
+            raise UnexpectedFrame("a method on a channel of a connection that is not open")
+        channel = self.channels.get(number)
+        if channel is None:
+            channel = self._open_channel(number, self.virtual_host)
+        channel.receive(method)
+
+    def _receive_unopened(self, event: Any) -> None:
+        """A content or an acknowledgement on a channel that is not open."""
+        if self.state == CLOSED:
+            return
+        if not event.channel:
+            raise ChannelError(f"unexpected method in connection state {self.state}")
+        if self.virtual_host is None:
+            raise UnexpectedFrame("a method on a channel of a connection that is not open")
+        channel = self.channels.get(event.channel)
+        if channel is None:
+            raise ChannelError("expected 'channel.open'")
+
+    def _receive_closed(self, event: Any) -> None:
+        if event.channel == 0:
+            if type(event.method) is commands.Connection.CloseOk:
+                self._close_socket()
+            elif type(event.method) is commands.Connection.Close:
+                self.send_method(0, commands.Connection.CloseOk())
+
+    # Channels
+
+    def _open_channel(self, number: int, virtual_host: "VirtualHost") -> AmqpChannel:
+        count = len(self.channels)
+        if self.channel_max and count >= self.channel_max:
+            raise NotAllowed(f"number of channels opened ({count}) has reached the negotiated channel_max ({self.channel_max})")
+        self.listener.check_channel_limits(self.user)
+        channel = self.channels[number] = AmqpChannel(self, virtual_host, number)
+        self.listener.channels_opened += 1
+        return channel
+
+    def forget_channel(self, channel: AmqpChannel) -> None:
+        self._reader.forget_channel(channel.number)
+        del self.channels[channel.number]
+        self.listener.channels_closed += 1
+        self.listener.closed_channels.add(channel.counters)
+
+    def channel_failed(self, channel: AmqpChannel, error: Exception, class_id: int, method_id: int) -> None:
+        logger.info("channel closed", extra={"connection": self.name, "channel": channel.number, "reason": str(error)})
+        channel.fail(amqp_code(error).number, amqp_reply_text(error), class_id, method_id)
+
+    # The handshake
+
+    def tuned(self, channel_max: int, frame_max: int, heartbeat_s: int) -> None:
+        self.channel_max, self.frame_max, self.heartbeat_s = channel_max, frame_max, heartbeat_s
+        self._reader.frame_max = frame_max
+        self._heartbeats = Heartbeats(self.listener.patience, heartbeat_s, self, self._beat, self._missed)
+
+    def opened(self, virtual_host: "VirtualHost") -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self.virtual_host = virtual_host
+        self.state = RUNNING
+        self.send_method(0, commands.Connection.OpenOk())
+
+    def _beat(self) -> None:
+        if not self._is_lost and self.state != CLOSED:
+            self._write(HEARTBEAT)
+
+    def _missed(self) -> None:
+        logger.warning("connection closed: missed heartbeats from client", extra={"connection": self.name, "timeout_s": self.heartbeat_s})
+        self.abort()
+
+    # Alarms
+
+    def alarms_changed(self) -> None:
+        if self.state == BLOCKED and not self.broker.alarms.active:
+            self.state = RUNNING
+            self._read_or_not()
+            if self._is_told_blocked:
+                self._is_told_blocked = False
+                self.send_method(0, commands.Connection.Unblocked())
+
+    def _block(self) -> None:
+        """It publishes while there is no room: nothing more is read from it until there is."""
+        if self.state != RUNNING:
+            return
+        self.state = BLOCKED
+        self._read_or_not()
+        if self.capabilities.get("connection.blocked") is True:
+            self._is_told_blocked = True
+            self.send_method(0, commands.Connection.Blocked(self.broker.alarms.reason))
+
+    def _read_or_not(self) -> None:
+        is_reading = self.state != BLOCKED and not self._is_overwhelmed
+        if is_reading == self._is_reading or self._is_lost:
+            return
+        self._is_reading = is_reading
+        if self._heartbeats is not None:
+            self._heartbeats.is_paused = not is_reading
+        if is_reading:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    # What is said
+
+    def send(self, piece: bytes) -> None:
+        if self.round != self._group_commit.round:
+            self.current_turn()
+        self.pieces.append(piece)
+
+    def send_method(self, channel: int, method: Any) -> None:
+        self.send(method_frame(channel, method))
+
+    def current_turn(self) -> Turn:
+        """What gathers the output of this turn; `pieces` is its list."""
+        if self.round != self._group_commit.round:
+            self.round = self._group_commit.round
+            self._turn = Turn(self._send_turn)
+            self.pieces = self._turn.pieces
+            self._group_commit.when_durable(self._turn)
+        return self._turn
+
+    def vital_turn(self) -> None:
+        """This turn says that something is stored: if it could not be, the connection fails."""
+        self.current_turn().is_vital = True
+
+    def _send_turn(self, turn: Turn, has_failed: bool) -> None:
+        if self._is_lost:
+            return
+        if has_failed and turn.is_vital and self.state != CLOSED:
+            turn.pieces.clear()
+            self._close_because(InternalFailure("what was to be stored could not be"), 0, 0)
+            return
+        pieces = turn.pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._write(data)
+        if self.pieces is pieces:
+            self.turn_bytes = 0
+        else:
+            self.turn_bytes = max(0, self.turn_bytes - len(data))
+        if not self._is_writable and self.unsent_bytes > self.limits.reply_buffer_bytes:
+            self._is_overwhelmed = True
+            self._read_or_not()
+        if not self.takes and self._is_writable and not self._is_ended:
+            self._release()
+
+    def _write(self, data: bytes) -> None:
+        self.sent_bytes += len(data)
+        self.sent_count += 1
+        self._transport.write(data)
+
+    # The consumers' share of it
+
+    def hold(self) -> None:
+        """Nobody on this connection gets anything until the client has taken what there is."""
+        if self.takes:
+            self.takes = False
+            for consumer in self.consumers:
+                consumer.can_take = False
+
+    def _release(self) -> None:
+        """Consumers go on, beginning with the one after which the last turn was full."""
+        if self._is_ended or self._is_lost or not self._is_writable or self.turn_bytes >= self.most_turn_bytes:
+            return
+        self.takes = True
+        consumers = list(self.consumers)
+        first = self._next_consumer % len(consumers) if consumers else 0
+        for index, consumer in enumerate(consumers[first:] + consumers[:first], first + 1):
+            consumer.refresh()
+            if not self.takes:
+                self._next_consumer = index
+                return
+
+    # Closing
 
     def close(self, reason: str) -> None:
         """connection.close 320: "CONNECTION_FORCED - reason"."""
-        raise NotImplementedError
+        if self.state in (RUNNING, BLOCKED):
+            self._close_because(ConnectionForced(reason), 0, 0)
+        elif self.state != CLOSED:
+            self.abort()
 
     def abort(self) -> None:
-        raise NotImplementedError
+        self._end()
+        if not self._is_lost:
+            self._transport.abort()
+
+    def _failed(self, event: Any, error: Exception) -> None:
+        if event.kind == METHOD:
+            class_id, method_id = event.method.index >> 16, event.method.index & 0xFFFF
+        elif event.kind == frames.Kind.VIOLATION:
+            class_id, method_id = event.class_id, event.method_id
+        else:
+            class_id, method_id = CLASS_AND_METHOD.get(event.kind, (0, 0))
+        number = getattr(event, "channel", 0)
+        channel = self.channels.get(number)
+        if channel is not None and not amqp_code(error).closes_connection:
+            self.channel_failed(channel, error, class_id, method_id)
+        elif self.state in SILENT_STATES or (self.state == TUNING and not isinstance(error, NotAllowed)):
+            self._refuse(error)
+        elif self.state != CLOSED:
+            self._close_because(error, class_id, method_id)
+            if event.kind == frames.Kind.VIOLATION:
+                # Nothing is read any more, the answer neither.
+                self._expect_the_end(self.limits.refusal_delay_ms)
+
+    def _refuse(self, error: Exception) -> None:
+        """It has not logged in: it is not told what was wrong, and kept waiting, lest it try too often."""
+        logger.warning("login refused", extra={"connection": self.name, "reason": str(error)})
+        if isinstance(error, AccessRefused) and self._handshake.is_told_of_refusals:
+            said = f"Login was refused using authentication mechanism {self.auth_mechanism}. For details see the broker logfile."
+            told = AccessRefused(said)
+            self.send_method(0, commands.Connection.Close(amqp_code(told).number, amqp_reply_text(told), 0, 0))
+        self._close_later()
+
+    def _close_later(self) -> None:
+        self.state = CLOSED
+        self._expect_the_end(self.limits.refusal_delay_ms)
+
+    def _close_because(self, error: Exception, class_id: int, method_id: int) -> None:
+        logger.warning("connection closed", extra={"connection": self.name, "user": self.user_name, "reason": str(error)})
+        self._end()
+        self.state = CLOSED
+        self._is_overwhelmed = False
+        self._read_or_not()
+        self.send_method(0, commands.Connection.Close(amqp_code(error).number, amqp_reply_text(error), class_id, method_id))
+        self._expect_the_end()
+
+    def _expect_the_end(self, delay_ms: int | None = None) -> None:
+        """The client answers connection.close, or closes the socket; if it takes too long, it is closed here."""
+        if delay_ms is None:
+            delay_ms = self.limits.closing_timeout_ms
+            if self.heartbeat_s:
+                delay_ms = min(delay_ms, self.heartbeat_s * 1000)
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self.listener.patience.after(delay_ms, self._close_socket)
+
+    def _close_socket(self) -> None:
+        if not self._is_lost:
+            self._transport.close()
+
+    def _end(self) -> None:
+        """Consumers stop, unacknowledged messages go back, exclusive queues are deleted: once, however it ends."""
+        if self._is_ended:
+            return
+        self._is_ended = True
+        self.takes = False
+        if self._heartbeats is not None:
+            self._heartbeats.stop()
+        channels = tuple(self.channels.values())
+        # First all stop: none shall be given what another gives back.
+        for channel in channels:
+            channel.stop_consumers()
+        for channel in channels:
+            channel.publishing.settle_place()
+            channel.give_back()
+        for channel in channels:
+            self.forget_channel(channel)
+        if self.virtual_host is not None:
+            self.virtual_host.connection_closed(self)
+
+
+def ends(address: Any) -> tuple[str, int]:
+    return (address[0], address[1]) if isinstance(address, tuple) and len(address) >= 2 else ("", 0)
+
+
+def shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

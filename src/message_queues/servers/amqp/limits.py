@@ -11,7 +11,8 @@ class AmqpLimits:
     """Suggested to clients; they decide. 0: none."""
     channel_max: int = 2047
     frame_max: int = 131_072
-    max_message_bytes: int = 16 * MEGABYTE
+    max_message_bytes: int = 0
+    """0: what the RabbitMQ version has."""
     max_connections: int = 10_000
     max_consumers_per_channel: int = 100_000
     max_unacknowledged: int = 1_000_000
@@ -24,6 +25,8 @@ class AmqpLimits:
     """What a client has not read yet, beyond which it gets no deliveries."""
     reply_buffer_bytes: int = 16 * MEGABYTE
     """What a client has not read yet, replies included, beyond which nothing more is read from it."""
+    loopback_users: frozenset[str] = frozenset({"guest"})
+    """They may log in from this machine only."""
     handshake_timeout_ms: int = 10_000
     closing_timeout_ms: int = 30_000
     """How long a client may take to answer connection.close."""
