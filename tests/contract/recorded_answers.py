@@ -1,4 +1,4 @@
-"""What a real Apache Kafka answered, kept in `answers/*.json`: one file for each test module, one entry for each test.
+"""What a real broker answered, kept in `answers/*.json`: one file for each test module, one entry for each test.
 
 Every run compares with it: the embedded server in `make test`, and the real one in `make test-real`, which keeps the record true.
 `RECORD_ANSWERS=1` in a run against the real one writes it anew.
@@ -27,12 +27,12 @@ def is_recording() -> bool:
 class RecordedAnswers:
     """Call it with what a broker said: it is compared with, or becomes, the entry of this test."""
 
-    def __init__(self, module: str, test: str, kind: str) -> None:
-        self._module = module.rpartition(".")[2].removeprefix("test_")
+    def __init__(self, module: str, test: str, kind: str, folder: str = "") -> None:
+        self._module = f"{folder}{module.rpartition('.')[2].removeprefix('test_')}"
         self._path = FOLDER / f"{self._module}.json"
         self._kind = kind
         self._test = test
-        self._records = is_recording() and kind == "kafka"
+        self._records = is_recording() and kind != "embedded"
         self._count = 0
 
     def __call__(self, said: Any) -> None:
@@ -47,11 +47,11 @@ class RecordedAnswers:
             assert said != expected, f"{key} is no difference any more"
             # What follows in this test builds on the same answer.
             pytest.skip(DELIBERATE_DIFFERENCES[self._module, key])
-        assert said == expected, f"{key}: - is what Kafka says\n{difference(expected, said)}"
+        assert said == expected, f"{key}: - is what the real broker says\n{difference(expected, said)}"
 
     def soon(self, ask: Callable[[], Any]) -> None:
         """The same for what a real broker knows a moment after it has confirmed it. Ours knows at once."""
-        if self._kind == "kafka":
+        if self._kind != "embedded":
             time.sleep(SETTLING_S)
         self(ask())
 
@@ -60,7 +60,7 @@ class RecordedAnswers:
         return entries
 
     def _record(self, key: str, said: Any) -> None:
-        self._path.parent.mkdir(exist_ok=True)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps({**self._entries(), key: said}, indent=1, sort_keys=True, ensure_ascii=False)
         self._path.write_text(text + "\n")
 

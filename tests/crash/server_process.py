@@ -21,8 +21,9 @@ class ServerFailed(Exception):
 class ServerProcess:
     """The first start picks free ports; later ones take the same."""
 
-    def __init__(self, directory: Path, brokers: int = 3, arguments: Sequence[str] = ()) -> None:
+    def __init__(self, directory: Path, brokers: int = 3, arguments: Sequence[str] = (), protocol: str = "kafka") -> None:
         self.addresses: list[str] = []
+        self._protocol = protocol
         self._directory = directory
         self._brokers = brokers
         self._arguments = list(arguments)
@@ -45,7 +46,7 @@ class ServerProcess:
             if time.monotonic() > deadline:
                 raise ServerFailed(f"the server was not ready within {START_TIMEOUT_S} s:\n{self.last_output()}")
             time.sleep(PROBE_INTERVAL_S)
-        self.addresses = json.loads(ready_file.read_text())["kafka"]
+        self.addresses = json.loads(ready_file.read_text())[self._protocol]
 
     def kill(self) -> None:
         """kill -9: nothing of the process runs any more when this returns."""
@@ -87,5 +88,5 @@ class ServerProcess:
     def _command(self, ready_file: Path) -> list[str]:
         mq = str(Path(sys.executable).with_name("mq"))
         ports = ",".join(address.rpartition(":")[2] for address in self.addresses) or "0"
-        command = [mq, "serve", "--only", "kafka", "--brokers", str(self._brokers), "--kafka-port", ports]
+        command = [mq, "serve", "--only", self._protocol, "--brokers", str(self._brokers), f"--{self._protocol}-port", ports]
         return [*command, "--data", str(self._directory / "data"), "--ready-file", str(ready_file), *self._arguments]
