@@ -179,9 +179,17 @@ def _read_routing(attributes: Attributes, table: bytes) -> None:
     headers = attributes.headers
     attributes.carbon_copies = _copies(attributes, table, "CC")
     attributes.blind_copies = _copies(attributes, table, "BCC")
-    delay = headers.get("x-delay")
-    if isinstance(delay, int) and not isinstance(delay, bool):
-        attributes.delay_ms = delay
+    attributes.delay_ms = _delay_of(headers.get("x-delay"))
+
+
+def _delay_of(value: FieldValue) -> int | None:
+    """The delayed message exchange takes any number, and a text of digits."""
+    if isinstance(value, str):
+        digits = value.removeprefix("-") if value[:1] == "-" else value.removeprefix("+")
+        return int(value) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
+    if isinstance(value, float):
+        return int(value) if abs(value) < 1 << 53 else None
+    return int(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _copies(attributes: Attributes, table: bytes, name: str) -> tuple[str, ...]:
