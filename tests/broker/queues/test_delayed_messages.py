@@ -185,6 +185,21 @@ def test_a_delay_may_be_longer_than_erlang_can_wait() -> None:
     assert server.pass_time(1) == ["a"]
 
 
+def test_a_delay_beyond_all_bounds_is_kept_like_any_other() -> None:
+    server = Started()
+    server.publish("a", (1 << 63) - 1)
+    assert server.pass_time(1_000_000) == []
+    assert Started(server.files, server.clock).delayed.count("x") == 1
+
+
+def test_delays_may_be_texts_and_fractions() -> None:
+    server = Started()
+    for body, delay in (("text", "10"), ("fraction", 20.7)):
+        server.delayed.hold("x", published("k", {"x-delay": delay}, body=body.encode()))
+    assert server.pass_time(10) == ["text"]
+    assert server.pass_time(10) == ["fraction"]
+
+
 def test_nothing_comes_after_closing() -> None:
     server = Started()
     server.publish("a", 10)

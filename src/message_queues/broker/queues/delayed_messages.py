@@ -35,6 +35,9 @@ logger = logging.getLogger(__name__)
 RELEASED_AT_ONCE: Final = 500
 """How many messages are routed before others get their turn."""
 
+LONGEST_DELAY_MS: Final = 1 << 50
+"""Some 35,000 years; what is longer is taken as this."""
+
 RETRY_AFTER_MS: Final = 1_000
 """After a failure to store what was due."""
 
@@ -76,7 +79,7 @@ class DelayedMessages:
     def hold(self, exchange_name: str, message: QueueMessage) -> None:
         """Keeps the message for as long as its x-delay header says; durable with the group commit."""
         now_ms = self._clock.now_ms()
-        due_ms = now_ms + (message.attributes.delay_ms or 0)
+        due_ms = now_ms + min(message.attributes.delay_ms or 0, LONGEST_DELAY_MS)
         position = self._next_position
         self._next_position = position + 1
         name = exchange_name.encode("utf-8", "surrogateescape")
