@@ -1,7 +1,7 @@
 from collections.abc import Callable
 
 from message_queues.broker.clock import ManualClock, Timers, advance
-from message_queues.broker.queues.delayed_messages import RELEASED_AT_ONCE, RETRY_AFTER_MS, DelayedMessages, arrived
+from message_queues.broker.queues.delayed_messages import RELEASED_AT_ONCE, RESIDENT_BYTES, RETRY_AFTER_MS, DelayedMessages, arrived
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.records.properties import read_properties
 from message_queues.storage.filesystem import MemoryFileSystem
@@ -190,6 +190,16 @@ def test_a_delay_beyond_all_bounds_is_kept_like_any_other() -> None:
     server.publish("a", (1 << 63) - 1)
     assert server.pass_time(1_000_000) == []
     assert Started(server.files, server.clock).delayed.count("x") == 1
+
+
+def test_what_does_not_fit_into_memory_comes_from_the_disk_in_the_same_order() -> None:
+    server = Started()
+    body = "x" * 1024 * 1024
+    for number in range(RESIDENT_BYTES // len(body) + 4):
+        server.publish(f"{number} {body}", 100 - number % 3)
+    came = [text.split()[0] for text in server.pass_time(100)]
+    assert came == sorted(came, key=lambda number: (-(int(number) % 3), int(number)))
+    assert len(came) == RESIDENT_BYTES // len(body) + 4
 
 
 def test_delays_may_be_texts_and_fractions() -> None:

@@ -2,7 +2,7 @@
 
 A message with a positive x-delay header (ms) is stored, and routed when its time has come, the header negated: consumers see that it was
 delayed, and no further exchange delays it again. All exchanges of a virtual host share one message store, so that delays survive restarts
-and kills whatever the delivery mode, as in RabbitMQ's plugin; memory holds one number per message.
+and kills whatever the delivery mode, as in RabbitMQ's plugin; memory holds one number per message, and some of the messages.
 
 A due message is settled once its copies in queues are as durable as promised: a crash between the two delivers it again, never loses it.
 Otherwise than in the plugin a delay may be longer than 2^32 - 1 ms, and when the exchange is gone at the time so is the message.
@@ -25,7 +25,7 @@ from typing import Final
 from message_queues.broker.clock import Clock, Timer, Timers
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.broker.queues.stored_message import read_message, write_message
-from message_queues.errors import CorruptMessage
+from message_queues.errors import CorruptMessage, DamagedFile
 from message_queues.records.properties import read_attributes, with_headers
 from message_queues.storage.group_commit import Failures
 from message_queues.storage.message_store import PERSISTENT, MessageStore, StoredMessage, StoreHome
@@ -38,9 +38,14 @@ RELEASED_AT_ONCE: Final = 500
 LONGEST_DELAY_MS: Final = 1 << 50
 """Some 35,000 years; what is longer is taken as this."""
 
+RESIDENT_BYTES: Final = 8 * 1024 * 1024
+"""So much of what is kept stays in memory, too, so that short delays need no reading."""
+
 RETRY_AFTER_MS: Final = 1_000
 """After a failure to store what was due."""
 
+_MESSAGE_BYTES: Final = 500
+"""What a message takes in memory besides its properties and body."""
 _POSITION_BITS: Final = 44
 _POSITION: Final = (1 << _POSITION_BITS) - 1
 _NAME_LENGTH: Final = struct.Struct(">H")
@@ -64,6 +69,9 @@ class DelayedMessages:
         self._due: list[int] = []
         """A heap of when it is due and where it is stored, in one number."""
         self._counts: Counter[str] = Counter()
+        self._resident: dict[int, tuple[str, QueueMessage]] = {}
+        """By position: the exchange, and what it keeps."""
+        self._resident_bytes = 0
         self._unwritten: dict[int, str] = {}
         """The exchanges of messages that wait for the group commit, by position."""
         self._next_position = 0
@@ -88,6 +96,10 @@ class DelayedMessages:
         (self._store or self._open_store()).append(position, pieces, 0, True)
         self._counts[exchange_name] += 1
         heapq.heappush(self._due, due_ms << _POSITION_BITS | position)
+        size = len(message.body) + len(message.properties) + _MESSAGE_BYTES
+        if self._resident_bytes + size <= RESIDENT_BYTES:
+            self._resident[position] = exchange_name, message
+            self._resident_bytes += size
         if not self._unwritten:
             self._home.group_commit.when_durable(self._written)
         self._unwritten[position] = exchange_name
@@ -114,6 +126,7 @@ class DelayedMessages:
         self._is_closed = True
         self._due.clear()
         self._counts.clear()
+        self._resident.clear()
         self._unwritten.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -128,7 +141,10 @@ class DelayedMessages:
         position = 0
         while found := store.read(position, _CHUNK_MESSAGES, _CHUNK_BYTES):
             for stored in found:
-                exchange_name, _, due_ms = _message_of(stored)
+                try:
+                    exchange_name, _, due_ms = _message_of(stored)
+                except CorruptMessage as error:
+                    raise DamagedFile(self._directory, stored[0], str(error)) from error
                 self._counts[exchange_name] += 1
                 self._due.append(due_ms << _POSITION_BITS | stored[0])
             position = found[-1][0] + 1
@@ -151,12 +167,7 @@ class DelayedMessages:
         positions: list[int] = []
         while self._due and self._due[0] < end and len(positions) < RELEASED_AT_ONCE:
             positions.append(heapq.heappop(self._due) & _POSITION)
-        for stored in self._stored(positions):
-            try:
-                exchange_name, message, _ = _message_of(stored)
-            except CorruptMessage as error:
-                logger.error("a delayed message is lost", extra={"error": str(error), "directory": self._directory})
-                continue
+        for exchange_name, message in self._messages(positions):
             self._counts[exchange_name] -= 1
             self._release(exchange_name, arrived(message))
         self._home.group_commit.when_durable(lambda failures: self._settle(positions, failures))
@@ -175,6 +186,27 @@ class DelayedMessages:
             self._counts[_message_of(stored)[0]] += 1
             heapq.heappush(self._due, again_ms << _POSITION_BITS | stored[0])
         self._schedule()
+
+    def _messages(self, positions: list[int]) -> Iterator[tuple[str, QueueMessage]]:
+        """Those of these positions, in this order."""
+        on_disk = self._stored([position for position in positions if position not in self._resident])
+        for position in positions:
+            resident = self._leave(position)
+            if resident is not None:
+                yield resident
+                continue
+            try:
+                stored = next(on_disk, None)
+                if stored is not None:
+                    yield _message_of(stored)[:2]
+            except CorruptMessage as error:
+                logger.error("a delayed message is lost", extra={"error": str(error), "directory": self._directory})
+
+    def _leave(self, position: int) -> tuple[str, QueueMessage] | None:
+        resident = self._resident.pop(position, None)
+        if resident is not None:
+            self._resident_bytes -= len(resident[1].body) + len(resident[1].properties) + _MESSAGE_BYTES
+        return resident
 
     def _stored(self, positions: list[int]) -> Iterator[StoredMessage]:
         """Those of these positions, in this order; those that follow one another in one read."""
@@ -201,6 +233,7 @@ class DelayedMessages:
         heapq.heapify(self._due)
         for position in positions:
             self._counts[self._unwritten.pop(position)] -= 1
+            self._leave(position)
 
 
 class DelayingExchange:
