@@ -70,6 +70,10 @@ def test_bad_bindings_are_refused(kind: str, key: str, arguments: FieldTable, to
     check_binding(Exchange("x", "direct"), Binding("x", "q", QUEUE, key, arguments))
 
 
+def test_older_versions_take_any_topic() -> None:
+    check_binding(Exchange("x", "topic"), Binding("x", "q", QUEUE, "#.#.#"), has_topic_limit=False)
+
+
 def test_only_classic_queues_can_be_bound_to_a_local_random_exchange() -> None:
     exchange = Exchange("x", "x-local-random")
     check_binding(exchange, Binding("x", "q", QUEUE, ""), "classic")

@@ -145,13 +145,13 @@ def _checked_delayed_type(arguments: FieldTable) -> str:
     return delayed_type
 
 
-def check_binding(exchange: Exchange, binding: Binding, queue_kind: str | None = "classic") -> None:
+def check_binding(exchange: Exchange, binding: Binding, queue_kind: str | None = "classic", *, has_topic_limit: bool = True) -> None:
     """What may be bound to this exchange; raises PreconditionFailed.
 
-    `queue_kind` is the destination's ("classic", "quorum", "stream"), None when it is an exchange.
+    `queue_kind` is the destination's ("classic", "quorum", "stream"), None when it is an exchange. `has_topic_limit`: since RabbitMQ 4.3.
     """
     kind = routing_kind(exchange.kind, exchange.arguments)
-    if kind == TOPIC:
+    if kind == TOPIC and has_topic_limit:
         check_topic(binding.routing_key)
     elif kind == HEADERS:
         check_x_match(binding.arguments)
