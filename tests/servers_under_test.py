@@ -81,7 +81,7 @@ def running_kafka(nodes: int) -> Iterator[ServerUnderTest]:
 def running_embedded(nodes: int) -> Iterator[ServerUnderTest]:
     directory = Path(tempfile.mkdtemp(prefix="mq-under-test-"))
     ready_file, log = directory / "ready.json", directory / "server.log"
-    command = [str(Path(sys.executable).with_name("mq")), "serve", "--kafka-port", "0", "--brokers", str(nodes)]
+    command = [str(Path(sys.executable).with_name("mq")), "serve", "--only", "kafka", "--kafka-port", "0", "--brokers", str(nodes)]
     command += ["--data", str(directory / "data"), "--ready-file", str(ready_file)]
     for key, value in SETTINGS.items():
         command += ["--config", f"{key}={value}"]

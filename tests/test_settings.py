@@ -78,10 +78,20 @@ def test_a_configuration_given_as_a_flag_is_never_divided() -> None:
         ({"brokers": "0"}, "--brokers should be a whole number, 1 or more, not '0'"),
         ({"node_ids": "1,1"}, "--node-ids should be different whole numbers with commas between them, not '1,1'"),
         ({"clock": "manuel"}, "--clock should be system or manual (did you mean manual?), not 'manuel'"),
-        ({"only": "kafak"}, "--only should be protocols with commas between them, each one of: kafka (did you mean kafka?), not 'kafak'"),
+        (
+            {"only": "kafak"},
+            "--only should be protocols with commas between them, each one of: kafka, amqp, management, prometheus (did you mean kafka?), not 'kafak'",
+        ),
         ({"config": ["num.partitions"]}, "--config should be KEY=VALUE, not ['num.partitions']"),
         ({"fsync": "maybe"}, "--fsync should be true or false, not 'maybe'"),
         ({"brokers": "3", "kafka_port": "1,2"}, "3 nodes take one Kafka port each, or one from which they count; 2 ports were given"),
+        ({"amqp_port": "x"}, "--amqp-port should be a port from 0 to 65535, not 'x'"),
+        ({"amqps_port": "0"}, "--amqps-port needs --tls-certificate and --tls-key"),
+        ({"tls_verify": "require"}, "--tls-verify require needs --tls-ca"),
+        (
+            {"rabbitmq_version": "3.9"},
+            "--rabbitmq-version should be one of 3.10, 3.13, 4.0, 4.2, 4.3, not '3.9'",
+        ),
         ({"brokers": "3", "node_ids": "1,2"}, "3 brokers were asked for, but 2 node ids given: (1, 2)"),
         ({"brokers": "3", "kafka_port": "65534"}, "3 nodes from port 65534 on would need ports beyond 65535"),
     ],
@@ -130,6 +140,16 @@ def test_without_a_choice_every_protocol_is_served() -> None:
     assert ServerSettings().serves("kafka")
     assert ServerSettings(only=("kafka",)).serves("kafka")
     assert not ServerSettings(only=("kafka",)).serves("amqp")
+
+
+def test_a_full_version_of_rabbitmq_is_one_of_its_release() -> None:
+    assert load_settings({"rabbitmq_version": "3.10.8"}, {}).rabbitmq_version == "3.10.8"
+
+
+def test_users_that_may_log_in_from_this_machine_only_can_be_none() -> None:
+    assert ServerSettings().loopback_users == ("guest",)
+    assert load_settings({"loopback_users": "guest, admin"}, {}).loopback_users == ("guest", "admin")
+    assert load_settings({"loopback_users": "none"}, {}).loopback_users == ()
 
 
 def test_every_option_has_a_sentence_and_a_default_that_it_would_accept() -> None:

@@ -2,6 +2,8 @@
 
 with embedded.start(brokers=3) as server:
     server.kafka            # ["127.0.0.1:40001", "127.0.0.1:40002", "127.0.0.1:40003"]
+    server.amqp             # "127.0.0.1:40004"
+    server.management       # "127.0.0.1:40005"
 
 The only door from what a program calls to the server. Without a data directory the server has one of its own and removes it when it stops.
 """
@@ -34,6 +36,9 @@ START_S = 30.0
 STOP_S = 10.0
 READY_STEP_S = 0.01
 
+PORTS = ("kafka_port", "amqp_port", "management_port", "prometheus_port")
+"""All of them are free ones."""
+
 DEFAULT_CONFIG: Mapping[str, str] = {"group.initial.rebalance.delay.ms": "0"}
 """Kafka waits 3 s for more members of a new group; a program that is tried out should not. `config` overrides it."""
 
@@ -45,13 +50,23 @@ class EmbeddedServer(ABC):
         self.place = place
         """Where it runs, for people: "in this process" or "in process 4711"."""
         self.addresses: dict[str, list[str]] = {}
-        """Host:port of every node, by protocol."""
+        """Host:port, by protocol; of every node where there are several."""
         self._stopped = False
 
     @property
     def kafka(self) -> list[str]:
         """The addresses of the Kafka nodes."""
         return self.addresses["kafka"]
+
+    @property
+    def amqp(self) -> str:
+        """Where RabbitMQ's clients connect: user and password are `guest`."""
+        return self.addresses["amqp"][0]
+
+    @property
+    def management(self) -> str:
+        """Where RabbitMQ's management HTTP API is."""
+        return self.addresses["management"][0]
 
     def stop(self) -> None:
         """Stop it; what was acknowledged is on disk. A second call does nothing."""
@@ -144,7 +159,9 @@ class Beside(EmbeddedServer):
     def __init__(self, data: str | None, brokers: int, config: Mapping[str, str]) -> None:
         super().__init__("in a process of its own")
         _importing_server()
-        command = [sys.executable, "-m", "message_queues", "serve", "--stop-with-stdin", "--kafka-port", "0", "--brokers", str(brokers)]
+        command = [sys.executable, "-m", "message_queues", "serve", "--stop-with-stdin", "--brokers", str(brokers)]
+        for port in PORTS:
+            command += [f"--{port.replace('_', '-')}", "0"]
         command += [] if data is None else ["--data", data]
         for name, value in config.items():
             command += ["--config", f"{name}={value}"]
@@ -197,7 +214,7 @@ def _importing_server() -> "type[Server]":
 def _settings(data: str | None, brokers: int, config: Mapping[str, str]) -> "ServerSettings":
     from message_queues.settings import ServerSettings
 
-    return ServerSettings(data=data, brokers=brokers, kafka_port=(0,), config=config)
+    return ServerSettings(data=data, brokers=brokers, kafka_port=(0,), amqp_port=0, management_port=0, prometheus_port=0, config=config)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -13,7 +13,8 @@ from typing import TypeAlias, TypeVar
 
 from message_queues.errors import InvalidArgument
 
-PROTOCOLS = ("kafka",)
+PROTOCOLS = ("kafka", "amqp", "management", "prometheus")
+RABBITMQ_VERSIONS = ("3.10", "3.13", "4.0", "4.2", "4.3")
 ENVIRONMENT_PREFIX = "MQ_SERVE_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG_FILE"
 GREATEST_PORT = 65_535
@@ -50,6 +51,23 @@ def ports(text: str) -> tuple[int, ...]:
     if not all(word.isascii() and word.isdecimal() and int(word) <= GREATEST_PORT for word in words):
         raise ValueError(f"a port from 0 to {GREATEST_PORT}, or several with commas between them")
     return tuple(map(int, words))
+
+
+def port(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) > GREATEST_PORT:
+        raise ValueError(f"a port from 0 to {GREATEST_PORT}")
+    return int(text)
+
+
+def rabbitmq_version(text: str) -> str:
+    """Of a full version, too, the last part of which changes nothing but what the server calls itself."""
+    if not re.fullmatch(r"\d+\.\d+(\.\d+)?", text) or ".".join(text.split(".")[:2]) not in RABBITMQ_VERSIONS:
+        raise ValueError("one of " + ", ".join(RABBITMQ_VERSIONS) + nearest(text, RABBITMQ_VERSIONS))
+    return text
+
+
+def user_names(text: str) -> tuple[str, ...]:
+    return () if text == "none" else tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def node_ids(text: str) -> tuple[int, ...]:
@@ -118,6 +136,12 @@ class ServerSettings:
         "PORT[,PORT…]",
         ports,
     )
+    amqp_port: int = option(5672, "Port for RabbitMQ's clients (AMQP 0-9-1); 0 picks a free one.", "PORT", port)
+    amqps_port: int | None = option(
+        None, "Port for RabbitMQ's clients over TLS, with --tls-certificate and --tls-key; without it there is none.", "PORT", port
+    )
+    management_port: int = option(15672, "Port of RabbitMQ's management HTTP API; 0 picks a free one.", "PORT", port)
+    prometheus_port: int = option(15692, "Port where Prometheus finds RabbitMQ's metrics; 0 picks a free one.", "PORT", port)
     brokers: int = option(1, "How many Kafka nodes the server simulates.", "COUNT", number(1))
     node_ids: tuple[int, ...] = option((), "Numbers of the nodes; without them they count from 0.", "ID[,ID…]", node_ids)
     config: Mapping[str, str] = dataclasses.field(
@@ -141,9 +165,45 @@ class ServerSettings:
         "",
         yes_or_no,
     )
+    rabbitmq_version: str = option(
+        "4.3", "Which RabbitMQ it is to its clients: versions differ in what they refuse and in how they say it.", "VERSION",
+        rabbitmq_version,
+    )  # fmt: skip
+    default_user: str = option("guest", "User that a new data directory has, an administrator.", "NAME", any_text)
+    default_password: str = option("guest", "Password of that user.", "PASSWORD", any_text)
+    default_vhost: str = option("/", "Virtual host that a new data directory has.", "NAME", any_text)
+    loopback_users: tuple[str, ...] = option(
+        ("guest",), "Users of RabbitMQ that may log in from this machine only; none: all may from anywhere.", "NAME[,NAME…]|none",
+        user_names,
+    )  # fmt: skip
+    load_definitions: str | None = option(
+        None, "File with definitions of RabbitMQ (users, virtual hosts, queues …) that is imported at every start.", "FILE", any_text
+    )
+    tls_certificate: str | None = option(None, "Certificate of the server, PEM, with those that lead to its authority.", "FILE", any_text)
+    tls_key: str | None = option(None, "Private key of that certificate, PEM.", "FILE", any_text)
+    tls_ca: str | None = option(None, "Certificates of authorities that clients' certificates are checked by, PEM.", "FILE", any_text)
+    tls_verify: str = option(
+        "none",
+        "Whether a client must show a certificate: none asks for none, peer checks one that is shown, require takes no client without.",
+        "none|peer|require",
+        choice("none", "peer", "require"),
+    )
+    heartbeat: int = option(60, "Seconds between heartbeats that RabbitMQ's clients are asked for; 0 asks for none.", "SECONDS", number(0))
+    channel_max: int = option(2047, "Most channels of one connection of RabbitMQ's clients.", "COUNT", number(1))
+    frame_max: int = option(131_072, "Largest frame of RabbitMQ's clients.", "BYTES", number(8192))
+    max_message_bytes: int = option(
+        0, "Largest message of RabbitMQ's clients; 0: 16 MiB, or 128 MiB as a RabbitMQ before 4.0.", "BYTES", number(0)
+    )
+    max_unacknowledged: int = option(
+        1_000_000, "Most deliveries that one consumer without a prefetch count may have unacknowledged.", "COUNT", number(1)
+    )
+    memory_high_watermark: int = option(
+        0, "Memory of the server in bytes beyond which publishers have to wait; 0: 60 % of the machine's.", "BYTES", number(0)
+    )
+    disk_free_limit: int = option(50_000_000, "Free disk space in bytes below which publishers have to wait.", "BYTES", number(0))
     max_open_files: int = option(512, "Most log files that are open at a time.", "COUNT", number(16))
     max_request_bytes: int = option(100 * 1024 * 1024, "Largest request that is read.", "BYTES", number(1024))
-    max_connections: int = option(10_000, "Most connections to one node at a time.", "COUNT", number(1))
+    max_connections: int = option(10_000, "Most connections to one node or port at a time.", "COUNT", number(1))
     log_level: str = option(
         "warning", "From which level on messages are logged.", "LEVEL", choice("debug", "info", "warning", "error", "critical")
     )
@@ -159,6 +219,10 @@ class ServerSettings:
             )
         if max(self.all_kafka_ports) > GREATEST_PORT:
             raise InvalidArgument(f"{count} nodes from port {self.kafka_port[0]} on would need ports beyond {GREATEST_PORT}")
+        if self.amqps_port is not None and not (self.tls_certificate and self.tls_key):
+            raise InvalidArgument("--amqps-port needs --tls-certificate and --tls-key")
+        if self.tls_verify != "none" and not self.tls_ca:
+            raise InvalidArgument(f"--tls-verify {self.tls_verify} needs --tls-ca")
 
     @property
     def all_node_ids(self) -> tuple[int, ...]:

@@ -11,12 +11,13 @@ from pathlib import Path
 
 MQ = str(Path(sys.executable).with_name("mq"))
 TIMEOUT_S = 30
+FREE_PORTS = dict.fromkeys(("MQ_SERVE_AMQP_PORT", "MQ_SERVE_MANAGEMENT_PORT", "MQ_SERVE_PROMETHEUS_PORT"), "0")
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This one's, without settings of a server that runs beside the tests."""
+    """This one's, without settings of a server that runs beside the tests, and with free ports for what a test does not ask."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("MQ_SERVE_")}
-    return {**own, **(extra or {})}
+    return {**own, **FREE_PORTS, **(extra or {})}
 
 
 def mq(*arguments: str, variables: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:

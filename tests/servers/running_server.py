@@ -22,6 +22,8 @@ PATIENCE_S = 20
 API_OF_REQUEST: dict[type[Message], Api] = {api.request: api for api in APIS.values()}
 CONFIG = {"group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "1", "num.partitions": "3"}
 
+FREE_PORTS: dict[str, Any] = {"amqp_port": 0, "management_port": 0, "prometheus_port": 0}
+
 
 class ConnectionClosed(Exception):
     """The server hung up instead of answering."""
@@ -100,7 +102,7 @@ async def eventually(condition: Callable[[], object]) -> None:
 async def running_server(**settings: Any) -> AsyncIterator[Server]:
     """On free ports. With `data` it may be started again on what it left."""
     config = CONFIG | settings.pop("config", {})
-    server = Server(ServerSettings(kafka_port=(0,), config=config, **settings))
+    server = Server(ServerSettings(kafka_port=(0,), config=config, **FREE_PORTS, **settings))
     await server.start()
     try:
         yield server

@@ -36,7 +36,7 @@ def real_kafka(config: Mapping[str, str]) -> Iterator[str]:
 def our_server(config: Mapping[str, str]) -> Iterator[str]:
     directory = Path(tempfile.mkdtemp(prefix="parity-"))
     ready_file, log = directory / "ready.json", directory / "server.log"
-    command = [str(Path(sys.executable).with_name("mq")), "serve", "--kafka-port", "0", "--brokers", "1"]
+    command = [str(Path(sys.executable).with_name("mq")), "serve", "--only", "kafka", "--kafka-port", "0", "--brokers", "1"]
     command += ["--data", str(directory / "data"), "--ready-file", str(ready_file)]
     for key, value in {**SETTINGS, **config}.items():
         command += ["--config", f"{key}={value}"]

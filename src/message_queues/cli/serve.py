@@ -61,7 +61,7 @@ def complain(message: str, exit_code: int) -> int:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="mq serve",
-        description="A server that speaks Kafka's protocol, durable on disk, in one process.",
+        description="A server that speaks the protocols of Kafka and RabbitMQ, durable on disk, in one process.",
         epilog="Every option can also stand in the environment or in a TOML file. See docs/serve.md.",
         allow_abbrev=False,
     )
@@ -123,7 +123,8 @@ SPARE_FILES = 100
 def make_room_for_files(settings: ServerSettings) -> None:
     """The limit that most systems start a process with, 1024, is less than the connections and log files of a busy server."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = settings.max_open_files + settings.max_connections * len(settings.all_node_ids) + SPARE_FILES
+    ports = len(settings.all_node_ids) * settings.serves("kafka") + settings.serves("amqp") + (settings.amqps_port is not None)
+    wanted = settings.max_open_files + settings.max_connections * max(ports, 1) + SPARE_FILES
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -40,7 +40,6 @@ class AmqpChannel:
         "is_open",
         "last_queue_name",
         "number",
-        "opened_at_ms",
         "prefetch_count",
         "publishing",
         "reply_consumer",
@@ -56,14 +55,13 @@ class AmqpChannel:
         self.state = STARTING
         self.is_open = False
         """Running: it takes messages and acknowledgements."""
-        self.opened_at_ms = connection.broker.clock.now_ms()
-        self.counters = ChannelCounters()
-        self.deliveries = Deliveries(self)
+        self.counters: ChannelCounters = ChannelCounters()
+        self.deliveries: Deliveries = Deliveries(self)
         self.publishing = Publishing(self)
         self.consumers: dict[str, ChannelConsumer] = {}
         self.reply_consumer: ReplyConsumer | None = None
         """That of direct replies: no other queue's."""
-        self.prefetch_count = 0
+        self.prefetch_count: int = 0
         """For consumers that begin from now on; 0: no limit."""
         self.global_prefetch_count = 0
         self.global_unacknowledged_count = 0
@@ -77,6 +75,11 @@ class AmqpChannel:
     def name(self) -> str:
         """ "127.0.0.1:50000 -> 127.0.0.1:5672 (1)"."""
         return f"{self.connection.name} ({self.number})"
+
+    @property
+    def idle_since_ms(self) -> int:
+        """When its connection last said anything."""
+        return self.connection.received_ms
 
     @property
     def is_confirming(self) -> bool:
@@ -202,9 +205,7 @@ class AmqpChannel:
         connection = self.connection
         is_capable = connection.capabilities.get("consumer_cancel_notify") is True
         if is_late and not (is_capable and connection.broker.rabbit_version.cancels_late_consumers):
-            timeout_ms = consumer.queue.settings.consumer_timeout_ms
-            if timeout_ms is None:
-                timeout_ms = connection.broker.rabbit_version.consumer_timeout_ms
+            timeout_ms = consumer.queue.timeout_of(consumer)
             error = PreconditionFailed(
                 f"delivery acknowledgement on channel {self.number} timed out. Timeout value used: {timeout_ms} ms. "
                 "This timeout value can be configured, see consumers doc guide to learn more"

@@ -13,6 +13,7 @@ frames and messages by their sizes, channels, consumers and unacknowledged deliv
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from pamqp import commands
@@ -90,6 +91,7 @@ class AmqpConnection(asyncio.Protocol):
         self.frame_max = limits.frame_max
         self.heartbeat_s = 0
         self.connected_at_ms = 0
+        self.received_ms = 0
         self.received_bytes = 0
         self.received_count = 0
         """How often data came."""
@@ -108,6 +110,7 @@ class AmqpConnection(asyncio.Protocol):
         """Deliveries among them."""
         self.most_turn_bytes = limits.turn_bytes
         self._turn: Turn
+        self._clock = listener.broker.clock
         self._group_commit = listener.broker.group_commit
         self._reader = FrameReader(listener.initial_frame_max, listener.max_message_bytes)
         self._handshake = Handshake(self)
@@ -149,7 +152,7 @@ class AmqpConnection(asyncio.Protocol):
         self.peer_host, self.peer_port = ends(transport.get_extra_info("peername"))
         self.host, self.port = ends(transport.get_extra_info("sockname"))
         self.name = f"{shown(self.peer_host)}:{self.peer_port} -> {shown(self.host)}:{self.port}"
-        self.connected_at_ms = self.broker.clock.now_ms()
+        self.connected_at_ms = self.received_ms = self._clock.now_ms()
         if not self.listener.admit(self):
             self._is_ended = True
             self._transport.abort()
@@ -185,23 +188,25 @@ class AmqpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.received_bytes += len(data)
         self.received_count += 1
+        self.received_ms = self._clock.now_ms()
         channels = self.channels
         has_published = False
-        for event in self._reader.receive_data(data):
+        events: Iterable[Any] = self._reader.receive_data(data)
+        for event in events:
             kind = event.kind
             channel = None
             try:
                 if kind <= REJECT:
-                    channel = channels.get(event.channel)  # type: ignore[union-attr]  # these kinds have one
+                    channel = channels.get(event.channel)
                     if channel is None or not channel.is_open:
                         self._receive_unopened(event)
                     elif kind == PUBLISH:
                         has_published = True
-                        channel.publishing.publish(event.method, event.properties, event.body, event.size)  # type: ignore[union-attr]
+                        channel.publishing.publish(event.method, event.properties, event.body, event.size)
                     elif kind == ACK:
-                        channel.deliveries.acknowledge(event.delivery_tag, event.multiple)  # type: ignore[union-attr]
+                        channel.deliveries.acknowledge(event.delivery_tag, event.multiple)
                     else:
-                        channel.nack(event.delivery_tag, event.multiple, event.requeue, kind == REJECT)  # type: ignore[union-attr]
+                        channel.nack(event.delivery_tag, event.multiple, event.requeue, kind == REJECT)
                 else:
                     self._receive(event)
             except MessageQueuesError as error:

@@ -15,7 +15,7 @@ from message_queues.broker.queues.message import Entry, QueueMessage
 from message_queues.broker.queues.queue import CLASSIC, Queue
 from message_queues.errors import NotAllowed, NotImplementedByBroker, PreconditionFailed
 from message_queues.protocols.amqp.deliveries import DeliveryFrames, get_ok_frames
-from message_queues.records.field_table import FieldTable
+from message_queues.servers.amqp.arguments import table
 from message_queues.servers.amqp.direct_reply import PSEUDO_QUEUE
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ChannelConsumer:
         self.tag = tag
         self.no_ack: bool = method.no_ack
         self.is_exclusive: bool = method.exclusive
-        self.arguments: FieldTable = method.arguments or {}
+        self.arguments = table(method.arguments)
         priority = self.arguments.get("x-priority", 0)
         self.priority = priority if isinstance(priority, int) else 0
         self.prefetch_count = 0 if method.no_ack else channel.prefetch_count
@@ -192,13 +192,13 @@ def new_consumer_tag() -> str:
 
 def cancel(channel: "AmqpChannel", method: commands.Basic.Cancel) -> None:
     """A tag that nobody has is answered like any other, as the specification demands."""
-    channel.drop_consumer(method.consumer_tag)
+    channel.drop_consumer(method.consumer_tag or "")
     if not method.nowait:
         channel.send(commands.Basic.CancelOk(method.consumer_tag))
 
 
 def cancel_ok(channel: "AmqpChannel", method: commands.Basic.CancelOk) -> None:
-    channel.drop_consumer(method.consumer_tag)
+    channel.drop_consumer(method.consumer_tag or "")
 
 
 def qos(channel: "AmqpChannel", method: commands.Basic.Qos) -> None:

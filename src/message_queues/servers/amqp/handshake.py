@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pamqp import commands
 
 from message_queues.errors import ChannelError, NotAllowed
+from message_queues.servers.amqp.arguments import table
 from message_queues.servers.amqp.authentication import Authentication, Peer
 from message_queues.servers.amqp.server_properties import server_properties
 
@@ -46,12 +47,13 @@ class Handshake:
         """The protocol header was right."""
         self._peer = peer
         self._connection.state = STARTING
+        properties: Any = server_properties(self._version.message_string, self._connection.listener.cluster_name)
         self._connection.send_method(
             0,
             commands.Connection.Start(
                 0,
                 9,
-                server_properties(self._version.message_string, self._connection.listener.cluster_name),
+                properties,
                 " ".join(self._authentication.mechanisms(peer)),
                 "en_US",
             ),
@@ -65,11 +67,11 @@ class Handshake:
 
     def _start_ok(self, method: commands.Connection.StartOk) -> None:
         connection = self._connection
-        connection.client_properties = method.client_properties
-        capabilities = method.client_properties.get("capabilities")
-        connection.capabilities = capabilities if isinstance(capabilities, dict) else {}
+        connection.client_properties = properties = table(method.client_properties)
+        capabilities = properties.get("capabilities")
+        connection.capabilities = table(capabilities)
         self.is_told_of_refusals = connection.capabilities.get("authentication_failure_close") is True
-        name = method.client_properties.get("connection_name")
+        name = properties.get("connection_name")
         connection.user_provided_name = name if isinstance(name, str) else None
         connection.auth_mechanism = method.mechanism
         connection.user = self._authentication.log_in(method.mechanism, octets(method.response), self._peer)

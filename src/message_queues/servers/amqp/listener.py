@@ -1,5 +1,6 @@
 """Where AMQP clients connect: what their connections share, and what they have done together."""
 
+import socket
 from typing import TYPE_CHECKING
 
 from message_queues.broker.broker import Broker
@@ -13,6 +14,8 @@ from message_queues.servers.amqp.limits import AmqpLimits
 if TYPE_CHECKING:
     from message_queues.broker.access import User
 
+NODE_NAME = f"rabbit@{socket.gethostname().split('.')[0]}"
+"""What the cluster is called while nobody has named it."""
 SPARE_CONNECTIONS = 100
 """Beyond the limit, so that those who come too late can be told."""
 
@@ -45,6 +48,10 @@ class AmqpListener:
 
     def tls_connection(self) -> AmqpConnection:
         return AmqpConnection(self, is_tls=True)
+
+    @property
+    def cluster_name(self) -> str:
+        return str(self.broker.parameters.global_value("cluster_name") or NODE_NAME)
 
     def totals(self) -> ChannelCounters:
         total = ChannelCounters()

@@ -14,6 +14,7 @@ from message_queues.broker.queues.bindings import EXCHANGE, QUEUE, Binding
 from message_queues.broker.queues.virtual_host import ExchangeSpec, QueueSpec
 from message_queues.errors import AccessRefused, QueueNotFound
 from message_queues.records.field_table import FieldTable
+from message_queues.servers.amqp.arguments import table
 from message_queues.servers.amqp.direct_reply import PSEUDO_QUEUE
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def declare_exchange(channel: "AmqpChannel", method: commands.Exchange.Declare) 
         virtual_host.exchange(name)
     else:
         channel.check("exchange", name, "configure")
-        arguments = method.arguments or {}
+        arguments = table(method.arguments)
         if name not in virtual_host.exchanges:
             check_named(channel, "exchange", name, arguments, "alternate-exchange")
         virtual_host.declare_exchange(
@@ -110,7 +111,7 @@ def declare_queue(channel: "AmqpChannel", method: commands.Queue.Declare) -> Non
         check_any(channel, "queue", name)
         queue = virtual_host.queue(name, connection)
     else:
-        arguments = method.arguments or {}
+        arguments = table(method.arguments)
         if not name:
             name = f"amq.gen-{secrets.token_urlsafe(16)}"
             is_named_by_server = True
@@ -179,11 +180,11 @@ def queue_binding(channel: "AmqpChannel", method: commands.Queue.Bind | commands
     name = channel.queue_name(method.queue)
     # With neither a queue nor a key, both are the queue's name.
     routing_key = method.routing_key or ("" if method.queue else name)
-    return Binding(stripped(method.exchange), stripped(name), QUEUE, routing_key, method.arguments)
+    return Binding(stripped(method.exchange), stripped(name), QUEUE, routing_key, table(method.arguments))
 
 
 def exchange_binding(method: commands.Exchange.Bind | commands.Exchange.Unbind) -> Binding:
-    return Binding(stripped(method.source), stripped(method.destination), EXCHANGE, method.routing_key, method.arguments)
+    return Binding(stripped(method.source), stripped(method.destination), EXCHANGE, method.routing_key, table(method.arguments))
 
 
 def bind(channel: "AmqpChannel", binding: Binding) -> None:
