@@ -80,7 +80,8 @@ def test_a_configuration_given_as_a_flag_is_never_divided() -> None:
         ({"clock": "manuel"}, "--clock should be system or manual (did you mean manual?), not 'manuel'"),
         (
             {"only": "kafak"},
-            "--only should be protocols with commas between them, each one of: kafka, amqp, management, prometheus (did you mean kafka?), not 'kafak'",
+            "--only should be protocols with commas between them, each one of: kafka, amqp, management, prometheus "
+            "(did you mean kafka?), not 'kafak'",
         ),
         ({"config": ["num.partitions"]}, "--config should be KEY=VALUE, not ['num.partitions']"),
         ({"fsync": "maybe"}, "--fsync should be true or false, not 'maybe'"),
