@@ -219,9 +219,13 @@ def _fail(future: "asyncio.Future[Any]", error: BaseException) -> None:
 
 
 def _told(error: object) -> str:
-    """What the server said, or what went wrong on the way to it."""
-    text = getattr(error, "reply_text", None) or str(error)
-    return str(text) or type(error).__name__
+    """What the server said, or what went wrong on the way to it: pika wraps errors in errors."""
+    inner: object = error
+    while isinstance(inner, BaseException):
+        error = inner
+        several = getattr(error, "exceptions", ()) or error.args
+        inner = getattr(error, "exception", several[-1] if several else None)
+    return str(getattr(error, "reply_text", "") or error) or type(error).__name__
 
 
 def _ignored(reason: str) -> None:
