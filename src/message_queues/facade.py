@@ -8,10 +8,18 @@ import atexit
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from ssl import SSLContext
 from typing import TYPE_CHECKING, NoReturn
 
-from message_queues.clients.connect import connect_kafka
+from message_queues.clients.connect import RabbitAddress, connect_kafka, connect_rabbitmq, tls_context
 from message_queues.clients.ports import Client, ConsumerOptions, NewTopic, ProducerOptions
+from message_queues.clients.queue_ports import (
+    NewBinding,
+    NewExchange,
+    NewQueue,
+    QueueConsumerOptions,
+    QueueProducerOptions,
+)
 from message_queues.errors import (
     AmbiguousName,
     Closed,
@@ -23,26 +31,45 @@ from message_queues.errors import (
     Unreachable,
     Unsupported,
 )
+from message_queues.messaging.amqp_arguments import (
+    check_queue_flags,
+    checked_binding_arguments,
+    checked_consumer_arguments,
+    checked_exchange_arguments,
+    checked_exchange_type,
+    checked_queue_arguments,
+)
 from message_queues.messaging.arguments import (
+    checked_amqp_name,
     checked_brokers,
     checked_choice,
     checked_client_config,
+    checked_connection_config,
     checked_count,
     checked_flag,
+    checked_hosts,
     checked_length,
     checked_partitions,
     checked_replication_factor,
+    checked_routing_key,
     checked_text,
     checked_topic_name,
     checked_topic_names,
     checked_url,
     did_you_mean,
 )
+from message_queues.messaging.binding import Binding
 from message_queues.messaging.cluster import ClusterSettings, KafkaCluster
 from message_queues.messaging.consumer import Consumer, ConsumerSettings
 from message_queues.messaging.consumer_group import ConsumerGroup, GroupSettings
+from message_queues.messaging.exchange import Exchange
+from message_queues.messaging.exchange_publisher import Target
+from message_queues.messaging.group_source import GroupSource
 from message_queues.messaging.naming import Named, Names, the_only
-from message_queues.messaging.publisher import Publisher, PublisherSettings, SyncPublisher
+from message_queues.messaging.publisher import Publisher, PublisherSettings, SyncPublisher, TopicPublisher
+from message_queues.messaging.queue import Queue
+from message_queues.messaging.rabbitmq import RabbitMQ
+from message_queues.messaging.rabbitmq_cluster import RabbitMQCluster, RabbitMQSettings
 from message_queues.messaging.topic import Topic
 from message_queues.messaging.topic_configs import checked_topic_config
 
@@ -110,6 +137,7 @@ class MessageQueues:
         self._embedded_brokers = embedded_brokers
         self._server: EmbeddedServer | None = None
         self._clusters: dict[str, KafkaCluster] = {}
+        self._rabbitmq = RabbitMQ()
         self._topics: Names[Topic] = Names("Kafka topic")
         self._groups: Names[ConsumerGroup] = Names("consumer group")
         self._publishers: list[Publisher] = []
@@ -143,6 +171,7 @@ class MessageQueues:
             None if schema_registry is None else checked_url("schema_registry", schema_registry),
             checked_client_config(config, _OWNED_BY_CLUSTER),
         )
+        _refuse_other_system(settings.name, self._rabbitmq.clusters, "RabbitMQ")
         present = self._clusters.get(settings.name)
         if present is None:
             present = self._clusters[settings.name] = self._connect(settings, connect_timeout_ms / 1000)
@@ -182,11 +211,8 @@ class MessageQueues:
                 # What was registered last is called first: publishers are flushed before their server stops.
                 atexit.unregister(self._close_at_exit)
                 atexit.register(self._close_at_exit)
-            logger.warning(
-                "every cluster is served by an embedded server %s (kafka at %s); no real cluster is used",
-                self._server.place,
-                ", ".join(self._server.kafka),
-            )
+            at = "; ".join(f"{protocol} at {', '.join(addresses)}" for protocol, addresses in self._server.addresses.items())
+            logger.warning("every cluster is served by an embedded server %s (%s); no real cluster is used", self._server.place, at)
         return self._server
 
     def _data_directory(self) -> str | None:
@@ -200,9 +226,112 @@ class MessageQueues:
         self._refuse_if_closed()
         cluster = self._clusters.get(checked_text(argument, name))
         if cluster is None:
+            _refuse_other_system(name, self._rabbitmq.clusters, "RabbitMQ")
             hint = did_you_mean(name, self._clusters) or "; name it first with create_kafka_cluster"
             raise NotFound(f"{argument}={name!r}: no cluster has that name{hint}")
         return cluster
+
+    def create_rabbitmq_cluster(
+        self,
+        name: str,
+        host: str | Sequence[str],
+        port: int = 5672,
+        management_port: int = 15672,
+        *,
+        virtual_host: str = "/",
+        username: str = "guest",
+        password: str = "guest",
+        ssl: bool | SSLContext = False,
+        ssl_ca_file: str | None = None,
+        ssl_cert_file: str | None = None,
+        ssl_key_file: str | None = None,
+        management_ssl: bool = False,
+        config: Mapping[str, str | int | float | bool] | None = None,
+        connect_timeout_ms: float = 10_000,
+    ) -> RabbitMQCluster:
+        """Name a virtual host of a RabbitMQ cluster and see that it answers.
+
+        `host`: a name, or a list of nodes that are tried in turn ("host" or "host:port"). `management_port`: of its management API, which
+        describing, listing and administration need, at the first host; publishing, consuming and `create_*` do without. `ssl`: True, with
+        `ssl_ca_file` for other authorities than the system's and `ssl_cert_file` and `ssl_key_file` for a certificate of the client's, or
+        a context of the program's own; `management_ssl`: the same for the management API. `config`: heartbeat (seconds), frame_max,
+        connection_name.
+
+        Raises Unreachable with each address and what was wrong with it, NotAuthorized, VirtualHostNotFound, Conflict if the name stands
+        for other settings.
+        """
+        self._refuse_if_closed()
+        checked_length("connect_timeout_ms", connect_timeout_ms, 1, DAY_MS)
+        settings = RabbitMQSettings(
+            checked_text("name", name),
+            checked_hosts(host, checked_count("port", port, 1, 65_535)),
+            checked_count("management_port", management_port, 1, 65_535),
+            checked_text("virtual_host", virtual_host),
+            checked_text("username", username),
+            checked_text("password", password),
+            _said_of_tls(ssl, ssl_ca_file, ssl_cert_file, ssl_key_file, management_ssl),
+            checked_connection_config(config),
+        )
+        context = ssl if isinstance(ssl, SSLContext) else None
+        if context is None and (ssl or management_ssl):
+            context = tls_context(ssl_ca_file, ssl_cert_file, ssl_key_file)
+        _refuse_other_system(settings.name, self._clusters, "Kafka")
+        present = self._rabbitmq.clusters.get(settings.name)
+        if present is None:
+            tls = (context if ssl else None, context if management_ssl else None)
+            present = self._rabbitmq.clusters[settings.name] = self._connect_rabbitmq(settings, tls, connect_timeout_ms / 1000)
+        else:
+            _refuse_differences(f"cluster {settings.name!r}", present.settings.differences(settings))
+        return present
+
+    def _connect_rabbitmq(
+        self, settings: RabbitMQSettings, tls: tuple[SSLContext | None, SSLContext | None], timeout_s: float
+    ) -> RabbitMQCluster:
+        if self._embedded is not None:
+            return self._embedded_rabbitmq(settings, timeout_s)
+        management = (settings.hosts[0][0], settings.management_port)
+        client = connect_rabbitmq(
+            RabbitAddress(
+                settings.hosts,
+                management,
+                settings.virtual_host,
+                settings.username,
+                settings.password,
+                *tls,
+                settings.config,
+                timeout_s,
+            )
+        )
+        try:
+            return RabbitMQCluster(settings, client, client.check(timeout_s), None)
+        except Unreachable as error:
+            client.close()
+            raise Unreachable(f"cluster {settings.name!r}: {error}; {HOW_TO_EMBED}") from error
+        except MessageQueuesError:
+            client.close()
+            raise
+
+    def _embedded_rabbitmq(self, settings: RabbitMQSettings, timeout_s: float) -> RabbitMQCluster:
+        """The embedded server has RabbitMQ's own first user and no certificates; the virtual host is made if it is not there."""
+        addresses = self._embedded_server(1).addresses
+        (amqp,), (management,) = (checked_hosts(addresses[protocol][0], 1) for protocol in ("amqp", "management"))
+        client = connect_rabbitmq(RabbitAddress([amqp], management, settings.virtual_host, config=settings.config))
+        if settings.virtual_host != "/":
+            client.management.put("vhosts", settings.virtual_host)
+        try:
+            return RabbitMQCluster(settings, client, client.check(timeout_s), (addresses["amqp"][0], addresses["management"][0]))
+        except MessageQueuesError:
+            client.close()
+            raise
+
+    def rabbitmq_cluster(self, name: str) -> RabbitMQCluster:
+        """The cluster of that name. Raises NotFound with the nearest name."""
+        return self._rabbitmq_cluster("name", name)
+
+    def _rabbitmq_cluster(self, argument: str, name: str) -> RabbitMQCluster:
+        self._refuse_if_closed()
+        _refuse_other_system(checked_text(argument, name), self._clusters, "Kafka")
+        return self._rabbitmq.cluster(argument, name)
 
     # Topics.
 
@@ -315,15 +444,133 @@ class MessageQueues:
             "group_id", group_id, self._groups.candidates(group_id, cluster_name), known, "declare it with create_consumer_group"
         )
 
+    # Exchanges, queues, bindings.
+
+    def create_exchange(
+        self,
+        cluster_name: str,
+        exchange_name: str,
+        exchange_type: str = "direct",
+        durable: bool = True,
+        *,
+        auto_delete: bool = False,
+        internal: bool = False,
+        arguments: Mapping[str, object] | None = None,
+        allow_unknown_arguments: bool = False,
+    ) -> Exchange:
+        """Declare a RabbitMQ exchange, or find it as asked for.
+
+        `exchange_type`: direct, fanout, topic, headers, or one of RabbitMQ's plugins (x-consistent-hash, x-delayed-message …).
+        `auto_delete`: it goes with its last binding. `internal`: only other exchanges publish to it. `arguments`: alternate-exchange and
+        those of its type, checked by name and value; `allow_unknown_arguments=True` leaves others to a plugin.
+
+        Raises Conflict with each difference if it exists otherwise, InvalidArgument, NotAuthorized.
+        """
+        cluster = self._rabbitmq_cluster("cluster_name", cluster_name)
+        kind = checked_exchange_type(exchange_type)
+        wanted = NewExchange(
+            checked_amqp_name("exchange_name", exchange_name, new=True),
+            kind,
+            checked_flag("durable", durable),
+            checked_flag("auto_delete", auto_delete),
+            checked_flag("internal", internal),
+            checked_exchange_arguments(arguments, kind, allow_unknown=allow_unknown_arguments),
+        )
+        return self._rabbitmq.declare_exchange(cluster, wanted)
+
+    def create_queue(
+        self,
+        cluster_name: str,
+        queue_name: str,
+        durable: bool = True,
+        arguments: Mapping[str, object] | None = None,
+        *,
+        exclusive: bool = False,
+        auto_delete: bool = False,
+        queue_type: str | None = None,
+        allow_unknown_arguments: bool = False,
+    ) -> Queue:
+        """Declare a RabbitMQ queue, or find it as asked for.
+
+        `queue_name`: "" lets the broker make one up (`Queue.name`). `queue_type`: classic, quorum, stream, or the virtual host's default.
+        `exclusive`: this program's alone, and gone with it. `auto_delete`: it goes with its last consumer. `arguments`: x-message-ttl,
+        x-max-length, x-dead-letter-exchange …, checked by name, type, range and type of queue; `allow_unknown_arguments=True` leaves
+        others to a plugin.
+
+        Raises Conflict with each difference if it exists otherwise, InvalidArgument, ResourceLocked if it is another program's alone,
+        NotAuthorized.
+        """
+        cluster = self._rabbitmq_cluster("cluster_name", cluster_name)
+        checked = checked_queue_arguments(arguments, queue_type, allow_unknown=allow_unknown_arguments)
+        wanted = NewQueue(
+            queue_name if queue_name == "" else checked_amqp_name("queue_name", queue_name, new=True),
+            checked_flag("durable", durable),
+            checked_flag("exclusive", exclusive),
+            checked_flag("auto_delete", auto_delete),
+            checked,
+        )
+        check_queue_flags(checked, durable=durable, exclusive=exclusive, auto_delete=auto_delete)
+        return self._rabbitmq.declare_queue(cluster, wanted)
+
+    def create_binding(
+        self,
+        cluster_name: str,
+        exchange: str,
+        queue: str | None = None,
+        routing_key: str = "",
+        *,
+        destination_exchange: str | None = None,
+        arguments: Mapping[str, object] | None = None,
+    ) -> Binding:
+        """Bind a RabbitMQ queue, or with `destination_exchange` another exchange, to an exchange.
+
+        `routing_key`: what messages are matched with, as the exchange's type does it. `arguments`: of a headers exchange, the headers to
+        match, and x-match.
+
+        Raises QueueNotFound or ExchangeNotFound with the nearest name, InvalidArgument, NotAuthorized.
+        """
+        cluster = self._rabbitmq_cluster("cluster_name", cluster_name)
+        if (queue is None) == (destination_exchange is None):
+            raise InvalidArgument("create_binding needs queue= or destination_exchange=, one of them")
+        to = ("queue", queue) if destination_exchange is None else ("destination_exchange", destination_exchange)
+        new = NewBinding(
+            checked_amqp_name("exchange", exchange),
+            checked_amqp_name(*to),
+            checked_routing_key("routing_key", routing_key),
+            checked_binding_arguments(arguments),
+            destination_exchange is not None,
+        )
+        return self._rabbitmq.bind(cluster, new)
+
+    def exchange(self, exchange_name: str, cluster_name: str | None = None) -> Exchange:
+        """An exchange that exists. Raises NotFound with the nearest name, AmbiguousName if several clusters have one of that name."""
+        checked_amqp_name("exchange_name", exchange_name)
+        return self._rabbitmq.exchange("exchange_name", exchange_name, self._rabbitmq_clusters(cluster_name))
+
+    def queue(self, queue_name: str, cluster_name: str | None = None) -> Queue:
+        """A queue that exists. Raises NotFound with the nearest name, AmbiguousName if several clusters have one of that name."""
+        checked_amqp_name("queue_name", queue_name)
+        return self._rabbitmq.queue("queue_name", queue_name, self._rabbitmq_clusters(cluster_name))
+
+    def _rabbitmq_clusters(self, cluster_name: str | None) -> list[RabbitMQCluster]:
+        """The named one, or all."""
+        self._refuse_if_closed()
+        return list(self._rabbitmq.clusters.values()) if cluster_name is None else [self._rabbitmq_cluster("cluster_name", cluster_name)]
+
     # Publishing and consuming.
 
     def create_publisher(
         self,
-        topic: str,
+        topic: str | None = None,
         publisher_type: str = "async",
         batch_size: int | None = None,
         linger_ms: float | None = None,
         *,
+        exchange: str | None = None,
+        queue: str | None = None,
+        routing_key: str = "",
+        mandatory: bool = True,
+        persistent: bool = True,
         cluster_name: str | None = None,
         idempotent: bool = True,
         compression: str = "none",
@@ -334,20 +581,30 @@ class MessageQueues:
         delivery_timeout_ms: int = 2 * MINUTE_MS,
         config: Mapping[str, str | int | float | bool] | None = None,
     ) -> Publisher:
-        """A publisher to a Kafka topic.
+        """A publisher to a Kafka `topic`, or to a RabbitMQ `exchange` or `queue`.
 
         `publisher_type`: "async" returns a `Delivery` at once, "sync" waits until the broker has stored the message. `batch_size`: most
-        messages in one batch (None: 10,000). `linger_ms`: how long to wait for more to send together (None: 5; sync: 0). `idempotent`:
-        retries make no duplicates and keep the order (KIP-98). `compression`: none, gzip, snappy, lz4, zstd. `acks`: "all", 1, 0.
+        messages in one batch (None: 10,000). `linger_ms`: how long to wait for more to send together (None: 5; sync and RabbitMQ: 0).
         `buffer_messages`, `buffer_bytes`: what may wait for the broker; beyond it `publish` waits up to `max_block_ms`.
-        `delivery_timeout_ms`: after that a message has failed. `config`: further properties of librdkafka's producer.
+        `delivery_timeout_ms`: after that a message has failed.
 
-        Raises NotFound with the nearest topic, AmbiguousName if several clusters have it, InvalidArgument.
+        To a topic: `idempotent`: retries make no duplicates and keep the order (KIP-98). `compression`: none, gzip, snappy, lz4, zstd.
+        `acks`: "all", 1, 0. `config`: further properties of librdkafka's producer.
+
+        To an exchange or queue, for messages that say nothing else: `routing_key`; `mandatory`: one that no queue takes fails (Unroutable)
+        instead of being dropped; `persistent`: it survives a restart of the broker in a durable queue.
+
+        Raises NotFound with the nearest name, AmbiguousName if several clusters have it, InvalidArgument.
         """
+        given = [name for name, value in (("topic", topic), ("exchange", exchange), ("queue", queue)) if value is not None]
+        if len(given) != 1:
+            raise InvalidArgument(
+                f"create_publisher needs topic=, exchange= or queue=, one of them; it was given {', '.join(given) or 'none'}"
+            )
         checked_choice("publisher_type", publisher_type, ("async", "sync"))
-        linger = (0.0 if publisher_type == "sync" else 5.0) if linger_ms is None else checked_length("linger_ms", linger_ms, 0, 900_000)
+        usual = 0.0 if publisher_type == "sync" or topic is None else 5.0
         options = ProducerOptions(
-            linger_ms=linger,
+            linger_ms=usual if linger_ms is None else checked_length("linger_ms", linger_ms, 0, 900_000),
             batch_messages=None if batch_size is None else checked_count("batch_size", batch_size, 1, 1_000_000),
             compression=checked_choice("compression", compression, COMPRESSIONS),
             idempotent=checked_flag("idempotent", idempotent),
@@ -358,19 +615,67 @@ class MessageQueues:
             config=checked_client_config(config, _OWNED_BY_PUBLISHER),
         )
         checked_length("max_block_ms", max_block_ms, 0, DAY_MS)
+        target = Target(
+            "" if exchange is None else checked_amqp_name("exchange", exchange),
+            checked_routing_key("routing_key", routing_key),
+            checked_flag("mandatory", mandatory),
+            checked_flag("persistent", persistent),
+            publisher_type == "sync",
+        )
+        if topic is None:
+            return self._kept(self._queue_publisher(queue, cluster_name, target, options, max_block_ms))
+        _refuse_foreign(
+            {"routing_key": routing_key != "", "mandatory": not mandatory, "persistent": not persistent},
+            "RabbitMQ's, and this publisher is to a topic",
+        )
+        return self._kept(self._topic_publisher(topic, cluster_name, publisher_type, options, max_block_ms))
+
+    def _topic_publisher(
+        self, topic: str, cluster_name: str | None, publisher_type: str, options: ProducerOptions, max_block_ms: float
+    ) -> Publisher:
         if options.idempotent and options.acks != "all":
-            raise InvalidArgument(f"acks={acks!r} needs idempotent=False: without the answers of all replicas, retries make duplicates")
+            raise InvalidArgument(
+                f"acks={options.acks!r} needs idempotent=False: without the answers of all replicas, retries make duplicates"
+            )
         found = self._resolved_topic("topic", topic, cluster_name)
-        settings = PublisherSettings(found.name, found.cluster, batch_size, linger, compression, idempotent, options.acks, max_block_ms)
+        settings = PublisherSettings(
+            found.name,
+            found.cluster,
+            options.batch_messages,
+            options.linger_ms,
+            options.compression,
+            options.idempotent,
+            options.acks,
+            max_block_ms,
+        )
         producer = self._client(found.cluster).producer(options)
-        publisher = SyncPublisher(producer, settings) if publisher_type == "sync" else Publisher(producer, settings)
+        return SyncPublisher(producer, settings) if publisher_type == "sync" else TopicPublisher(producer, settings)
+
+    def _queue_publisher(
+        self, queue: str | None, cluster_name: str | None, target: Target, options: ProducerOptions, max_block_ms: float
+    ) -> Publisher:
+        _refuse_foreign(
+            {
+                "idempotent": not options.idempotent,
+                "compression": options.compression != "none",
+                "acks": options.acks != "all",
+                "config": bool(options.config),
+            },
+            "Kafka's, and this publisher is to RabbitMQ",
+        )
+        chosen = QueueProducerOptions(
+            options.linger_ms, options.batch_messages, options.buffer_messages, options.buffer_bytes, options.delivery_timeout_ms
+        )
+        return self._rabbitmq.publisher(queue, target, chosen, max_block_ms, self._rabbitmq_clusters(cluster_name))
+
+    def _kept(self, publisher: Publisher) -> Publisher:
         self._publishers = [*(each for each in self._publishers if not each.is_closed), publisher]
         return publisher
 
     def configure_consumer(
         self,
         queue_name: str,
-        consumer_type: str = "group",
+        consumer_type: str | None = None,
         concurrency: int = 1,
         prefetch_count: int = 500,
         *,
@@ -380,29 +685,43 @@ class MessageQueues:
         commit_interval_ms: float | None = 1000,
         drain_timeout_ms: float = 30_000,
         config: Mapping[str, str | int | float | bool] | None = None,
+        exclusive: bool = False,
+        arguments: Mapping[str, object] | None = None,
     ) -> Consumer:
-        """A consumer in a group that was declared with `create_consumer_group`.
+        """A consumer in a group that was declared with `create_consumer_group`, or of a RabbitMQ queue.
 
-        `queue_name`: a topic that the group is over (it reads that one), or the group's own id (it reads all its topics). `group` says
-        which, if several groups are over the topic. `concurrency`: threads that `Consumer.run` calls the handler on. `prefetch_count`:
-        messages held for them ahead of time. `commit`: "auto", a message is finished when its handler returned or the next one was asked
-        for; "manual", when the program calls `message.ack()`; None is "auto", or "manual" with enable_auto_commit=False.
-        `commit_interval_ms`: how often what is finished is committed; None leaves it to `Consumer.commit`, rebalances and `close`.
-        `drain_timeout_ms`: how long a rebalance or a stop waits for messages in hand. `config`: further properties for this consumer.
+        `consumer_type`: "group" or "queue"; None: whichever has that name. `concurrency`: threads that `Consumer.run` calls the handler
+        on. `prefetch_count`: messages held for them ahead of time. `commit`: "auto", a message is finished when its handler returned or
+        the next one was asked for; "manual", when the program calls `message.ack()`; None is "auto", or "manual" of a group with
+        enable_auto_commit=False. `drain_timeout_ms`: how long a rebalance or a stop waits for messages in hand.
 
-        Raises NotFound with the nearest name, AmbiguousName with each group that it may mean, InvalidArgument.
+        Of a group, `queue_name` is a topic that it is over (it reads that one), or the group's own id (it reads all its topics). `group`
+        says which, if several groups are over the topic. `commit_interval_ms`: how often what is finished is committed; None leaves it to
+        `Consumer.commit`, rebalances and `close`. `config`: further properties for this consumer.
+
+        Of a queue, `exclusive`: the only one; `arguments`: x-priority, x-stream-offset …
+
+        Raises NotFound with the nearest name, AmbiguousName with each group, topic or queue that it may mean, InvalidArgument.
         """
         self._refuse_if_closed()
-        if checked_choice("consumer_type", consumer_type, ("group", "queue")) == "queue":
-            _not_yet("configure_consumer(consumer_type='queue')", "RabbitMQ and SQS queues")
         checked_text("queue_name", queue_name)
         checked_count("concurrency", concurrency, 1, 1000)
-        checked_count("prefetch_count", prefetch_count, 1, 100_000)
+        checked_count("prefetch_count", prefetch_count, 1, 65_535 if consumer_type == "queue" else 100_000)
         if commit is not None:
             checked_choice("commit", commit, ("auto", "manual"))
+        checked_length("drain_timeout_ms", drain_timeout_ms, 0, DAY_MS)
+        checked_flag("exclusive", exclusive)
+        checked_arguments = checked_consumer_arguments(arguments)
+        if consumer_type is not None:
+            checked_choice("consumer_type", consumer_type, ("group", "queue"))
+        if self._is_queue(queue_name, consumer_type, cluster_name):
+            _refuse_foreign({"group": group is not None, "config": bool(config)}, f"Kafka's, and {queue_name!r} is a queue")
+            settings = ConsumerSettings(queue_name, None, (), "", concurrency, prefetch_count, commit or "auto", None, drain_timeout_ms)
+            consume = QueueConsumerOptions(checked_amqp_name("queue_name", queue_name), prefetch_count, exclusive, checked_arguments)
+            return self._keep_consumer(self._rabbitmq.consumer(settings, consume, self._rabbitmq_clusters(cluster_name)))
+        _refuse_foreign({"exclusive": exclusive, "arguments": bool(arguments)}, f"RabbitMQ's, and {queue_name!r} is read by a group")
         if commit_interval_ms is not None:
             checked_length("commit_interval_ms", commit_interval_ms, 1, DAY_MS)
-        checked_length("drain_timeout_ms", drain_timeout_ms, 0, DAY_MS)
         own_config = checked_client_config(config, _OWNED_BY_GROUP)
         declared = self._resolved_group(queue_name, group, cluster_name).settings
         settings = ConsumerSettings(
@@ -418,9 +737,26 @@ class MessageQueues:
         )
         reset = "error" if declared.auto_offset_reset == "none" else declared.auto_offset_reset
         options = ConsumerOptions(declared.group_id, reset, {**declared.config, **own_config})
-        consumer = Consumer(self._client(declared.cluster).consumer(options), settings)
+        return self._keep_consumer(Consumer(GroupSource(self._client(declared.cluster).consumer(options), settings), settings))
+
+    def _keep_consumer(self, consumer: Consumer) -> Consumer:
         self._consumers = [*(each for each in self._consumers if not each.is_closed), consumer]
         return consumer
+
+    def _is_queue(self, queue_name: str, consumer_type: str | None, cluster_name: str | None) -> bool:
+        """Whether the name means a queue of RabbitMQ; of several things that have it, consumer_type chooses."""
+        if consumer_type is not None:
+            return consumer_type == "queue"
+        if cluster_name is not None:
+            return cluster_name in self._rabbitmq.clusters
+        over = [each for each in self._groups.everything() if queue_name == each.name or queue_name in each.thing.topics]
+        queues = self._rabbitmq.queues.candidates(queue_name)
+        if not over and not queues:
+            queues = self._rabbitmq.existing_queues(queue_name, list(self._rabbitmq.clusters.values()))
+        if over and queues:
+            listed = (*map(str, over), *map(str, queues))
+            raise AmbiguousName(f"queue_name={queue_name!r} may mean {' or '.join(listed)}: say which with consumer_type=", listed)
+        return bool(queues) or not self._clusters
 
     def _resolved_group(self, queue_name: str, group: str | None, cluster_name: str | None) -> ConsumerGroup:
         if cluster_name is not None:
@@ -445,53 +781,6 @@ class MessageQueues:
         return self._clusters[cluster].client
 
     # Parts that this version does not have: full signatures, one error.
-
-    def create_rabbitmq_cluster(
-        self,
-        name: str,
-        host: str,
-        port: int = 5672,
-        management_port: int = 15672,
-        *,
-        virtual_host: str = "/",
-        username: str = "guest",
-        password: str = "guest",
-    ) -> object:
-        """Name a RabbitMQ cluster. Raises Unsupported."""
-        _not_yet("create_rabbitmq_cluster", "RabbitMQ")
-
-    def create_exchange(
-        self,
-        cluster_name: str,
-        exchange_name: str,
-        exchange_type: str = "direct",
-        durable: bool = True,
-        *,
-        auto_delete: bool = False,
-        internal: bool = False,
-        arguments: Mapping[str, object] | None = None,
-    ) -> object:
-        """Declare a RabbitMQ exchange. Raises Unsupported."""
-        _not_yet("create_exchange", "RabbitMQ")
-
-    def create_queue(
-        self,
-        cluster_name: str,
-        queue_name: str,
-        durable: bool = True,
-        arguments: Mapping[str, object] | None = None,
-        *,
-        exclusive: bool = False,
-        auto_delete: bool = False,
-    ) -> object:
-        """Declare a RabbitMQ queue. Raises Unsupported."""
-        _not_yet("create_queue", "RabbitMQ")
-
-    def create_binding(
-        self, cluster_name: str, exchange: str, queue: str, routing_key: str = "", *, arguments: Mapping[str, object] | None = None
-    ) -> object:
-        """Bind a RabbitMQ queue to an exchange. Raises Unsupported."""
-        _not_yet("create_binding", "RabbitMQ")
 
     def create_sqs_queue(self, name: str, region: str, config: Mapping[str, object] | None = None) -> object:
         """Create an Amazon SQS queue. Raises Unsupported."""
@@ -574,6 +863,7 @@ class MessageQueues:
                 publisher.close(flush_ms)
             except MessagesLost as error:
                 losses.append(error)
+        self._rabbitmq.close()
         self._release_server()
         return losses
 
@@ -606,7 +896,7 @@ class MessageQueues:
             mode = "embedded" if self._closed else "embedded, not started yet"
         else:
             mode = f"embedded {self._server.place} at {', '.join(self._server.kafka)}"
-        clusters = ", ".join(map(repr, self._clusters)) or "none"
+        clusters = ", ".join(map(repr, [*self._clusters, *self._rabbitmq.clusters])) or "none"
         return f"MessageQueues({mode}; clusters: {clusters}{'; closed' if self._closed else ''})"
 
 
@@ -628,6 +918,34 @@ def _embedded_choice(
     if not isinstance(embedded, EmbeddedServer):
         raise InvalidArgument(f"embedded={embedded!r} must be True, False, a directory, or a server from embedded.start()")
     return embedded
+
+
+def _refuse_other_system(name: str, others: Mapping[str, object], system: str) -> None:
+    if name in others:
+        raise InvalidArgument(f"cluster {name!r} is a {system} cluster: the other system's needs a name of its own")
+
+
+def _refuse_foreign(given: Mapping[str, bool], whose: str) -> None:
+    foreign = [name for name, is_given in given.items() if is_given]
+    if foreign:
+        raise InvalidArgument(f"{', '.join(foreign)}: {'that is' if len(foreign) == 1 else 'those are'} {whose}")
+
+
+def _said_of_tls(ssl: object, ca_file: object, cert_file: object, key_file: object, management_ssl: object) -> str:
+    """What a program said of TLS, to be compared with what it says later."""
+    if not isinstance(ssl, bool | SSLContext):
+        raise InvalidArgument(f"ssl={ssl!r} must be True, False or an ssl.SSLContext")
+    checked_flag("management_ssl", management_ssl)
+    files = {"ssl_ca_file": ca_file, "ssl_cert_file": cert_file, "ssl_key_file": key_file}
+    given = {name: checked_text(name, value) for name, value in files.items() if value is not None}
+    if given and (ssl is False and not management_ssl):
+        raise InvalidArgument(f"{', '.join(given)}: without ssl=True there is no use for that")
+    if "ssl_key_file" in given and "ssl_cert_file" not in given:
+        raise InvalidArgument("ssl_key_file needs ssl_cert_file")
+    if ssl is False and not management_ssl:
+        return "off"
+    mode = "of the program's own" if isinstance(ssl, SSLContext) else "on" if ssl else "for management"
+    return ", ".join([mode, *(["management too"] if management_ssl and ssl else []), *(f"{name}={value}" for name, value in given.items())])
 
 
 def _refuse_differences(what: str, differences: tuple[str, ...]) -> None:

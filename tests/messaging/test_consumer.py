@@ -6,6 +6,7 @@ from message_queues.clients.ports import TopicPartition
 from message_queues.errors import Closed, HandlerFailed, InvalidArgument, InvalidRequest
 from message_queues.message import Message
 from message_queues.messaging.consumer import Consumer, ConsumerSettings
+from message_queues.messaging.group_source import GroupSource
 from tests.messaging.memory_client import MemoryConsumer
 
 FIRST = TopicPartition("orders", 0)
@@ -19,7 +20,8 @@ def client() -> MemoryConsumer:
 
 
 def consumer(client: MemoryConsumer, commit: str = "auto") -> Consumer:
-    return Consumer(client, ConsumerSettings("orders", "order-processors", ("orders",), "east", 2, 10, commit, None, 20_000))
+    settings = ConsumerSettings("orders", "order-processors", ("orders",), "east", 2, 10, commit, None, 20_000)
+    return Consumer(GroupSource(client, settings), settings)
 
 
 def test_it_is_iterated_over(client: MemoryConsumer) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from message_queues.errors import Closed, InvalidArgument, KafkaError, MessagesLost, TimedOut
 from message_queues.message import Delivery
-from message_queues.messaging.publisher import Publisher, PublisherSettings, SyncPublisher
+from message_queues.messaging.publisher import PublisherSettings, SyncPublisher, TopicPublisher
 from tests.messaging.memory_client import MemoryFailure, MemoryProducer
 
 
@@ -21,8 +21,8 @@ def producer() -> MemoryProducer:
 
 
 @pytest.fixture
-def publisher(producer: MemoryProducer) -> Iterator[Publisher]:
-    made = Publisher(producer, settings())
+def publisher(producer: MemoryProducer) -> Iterator[TopicPublisher]:
+    made = TopicPublisher(producer, settings())
     yield made
     producer.failure, producer.answers_by_itself = None, True
     with contextlib.suppress(MessagesLost):
@@ -36,14 +36,14 @@ def unanswered(producer: MemoryProducer) -> MemoryProducer:
     return producer
 
 
-def test_each_message_has_a_delivery_with_its_place(publisher: Publisher) -> None:
+def test_each_message_has_a_delivery_with_its_place(publisher: TopicPublisher) -> None:
     delivery = publisher.publish(b"x")
     assert delivery.result(1000) is delivery
     assert (delivery.topic, delivery.partition, delivery.offset, delivery.error, delivery.done) == ("orders", 3, 0, None, True)
     assert repr(delivery) == "Delivery('orders', partition=3, offset=0)"
 
 
-def test_a_delivery_on_its_way_knows_no_place(unanswered: MemoryProducer, publisher: Publisher) -> None:
+def test_a_delivery_on_its_way_knows_no_place(unanswered: MemoryProducer, publisher: TopicPublisher) -> None:
     delivery = publisher.publish(b"x")
     assert (delivery.done, delivery.partition, delivery.offset, delivery.error) == (False, None, None, None)
     assert repr(delivery) == "Delivery('orders', on its way)"
@@ -53,7 +53,7 @@ def test_a_delivery_on_its_way_knows_no_place(unanswered: MemoryProducer, publis
         _ = delivery.ofset
 
 
-def test_value_key_partition_headers_and_timestamp_arrive(publisher: Publisher, producer: MemoryProducer) -> None:
+def test_value_key_partition_headers_and_timestamp_arrive(publisher: TopicPublisher, producer: MemoryProducer) -> None:
     publisher.publish({"a": 1}, key="k", partition=2, headers={"h": b"1"}, timestamp_ms=5)
     publisher.publish("text", headers=[("h", "1"), ("h", None)])
     publisher.publish(None, key=b"gone")
@@ -64,7 +64,7 @@ def test_value_key_partition_headers_and_timestamp_arrive(publisher: Publisher, 
     ]
 
 
-def test_wrong_arguments_are_named(publisher: Publisher, producer: MemoryProducer) -> None:
+def test_wrong_arguments_are_named(publisher: TopicPublisher, producer: MemoryProducer) -> None:
     with pytest.raises(InvalidArgument, match="partition=-1 must be a whole number"):
         publisher.publish(b"x", partition=-1)
     with pytest.raises(InvalidArgument, match=r"timestamp_ms=1\.5 must be a whole number"):
@@ -80,7 +80,7 @@ def test_wrong_arguments_are_named(publisher: Publisher, producer: MemoryProduce
         publisher.publish(b"x", headers={"h": 5})  # type: ignore[dict-item]
 
 
-def test_callbacks_hear_of_each_delivery_even_late(publisher: Publisher) -> None:
+def test_callbacks_hear_of_each_delivery_even_late(publisher: TopicPublisher) -> None:
     heard: list[Delivery] = []
     delivery = publisher.publish(b"x", on_delivery=heard.append)
     delivery.result(1000)
@@ -89,7 +89,7 @@ def test_callbacks_hear_of_each_delivery_even_late(publisher: Publisher) -> None
     assert heard == [delivery, delivery]
 
 
-def test_a_callback_that_raises_is_logged_and_harms_nobody(publisher: Publisher, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_callback_that_raises_is_logged_and_harms_nobody(publisher: TopicPublisher, caplog: pytest.LogCaptureFixture) -> None:
     def fail(_: Delivery) -> None:
         raise ZeroDivisionError
 
@@ -99,14 +99,14 @@ def test_a_callback_that_raises_is_logged_and_harms_nobody(publisher: Publisher,
     assert publisher.publish(b"y").result(1000).done
 
 
-def test_a_delivery_can_be_awaited(publisher: Publisher) -> None:
+def test_a_delivery_can_be_awaited(publisher: TopicPublisher) -> None:
     async def publish() -> int | None:
         return (await publisher.publish(b"x")).offset
 
     assert asyncio.run(publish()) == 0
 
 
-def test_a_full_buffer_makes_the_program_wait(unanswered: MemoryProducer, publisher: Publisher) -> None:
+def test_a_full_buffer_makes_the_program_wait(unanswered: MemoryProducer, publisher: TopicPublisher) -> None:
     unanswered.room = 2
     publisher.publish(b"1")
     publisher.publish(b"2")
@@ -118,7 +118,7 @@ def test_a_full_buffer_makes_the_program_wait(unanswered: MemoryProducer, publis
 def test_a_buffer_that_stays_full_is_an_error_after_a_while() -> None:
     producer = MemoryProducer(room=1)
     producer.answers_by_itself = False
-    publisher = Publisher(producer, settings(max_block_ms=20))
+    publisher = TopicPublisher(producer, settings(max_block_ms=20))
     publisher.publish(b"1")
     with pytest.raises(TimedOut, match="1 messages to 'orders' wait for the broker and fill the buffer; no room came within 20 ms"):
         publisher.publish(b"2")
@@ -126,7 +126,7 @@ def test_a_buffer_that_stays_full_is_an_error_after_a_while() -> None:
     publisher.close()
 
 
-def test_flush_says_what_was_lost_and_only_once(publisher: Publisher, producer: MemoryProducer) -> None:
+def test_flush_says_what_was_lost_and_only_once(publisher: TopicPublisher, producer: MemoryProducer) -> None:
     producer.failure = MemoryFailure()
     deliveries = [publisher.publish(b"x") for _ in range(3)]
     with pytest.raises(MessagesLost, match=r"3 messages to 'orders' did not arrive: Local: Message timed out \(3\)") as raised:
@@ -136,7 +136,7 @@ def test_flush_says_what_was_lost_and_only_once(publisher: Publisher, producer: 
     publisher.flush()
 
 
-def test_a_failure_that_the_program_was_told_of_is_not_reported_again(publisher: Publisher, producer: MemoryProducer) -> None:
+def test_a_failure_that_the_program_was_told_of_is_not_reported_again(publisher: TopicPublisher, producer: MemoryProducer) -> None:
     producer.failure = MemoryFailure()
     delivery = publisher.publish(b"x")
     with pytest.raises(KafkaError, match="Message timed out"):
@@ -145,7 +145,7 @@ def test_a_failure_that_the_program_was_told_of_is_not_reported_again(publisher:
     publisher.flush()
 
 
-def test_flush_gives_up_waiting_and_no_message(unanswered: MemoryProducer, publisher: Publisher) -> None:
+def test_flush_gives_up_waiting_and_no_message(unanswered: MemoryProducer, publisher: TopicPublisher) -> None:
     delivery = publisher.publish(b"x")
     with pytest.raises(TimedOut, match="1 messages to 'orders' are still on their way after 5 ms; none was given up"):
         publisher.flush(5)
@@ -154,7 +154,7 @@ def test_flush_gives_up_waiting_and_no_message(unanswered: MemoryProducer, publi
 
 
 def test_close_gives_up_what_is_unanswered_and_says_so(unanswered: MemoryProducer) -> None:
-    publisher = Publisher(unanswered, settings())
+    publisher = TopicPublisher(unanswered, settings())
     publisher.publish(b"x")
     with pytest.raises(MessagesLost, match=r"1 messages to 'orders' did not arrive: Local: Purged in queue \(1\)"):
         publisher.close(5)
@@ -162,7 +162,7 @@ def test_close_gives_up_what_is_unanswered_and_says_so(unanswered: MemoryProduce
 
 
 def test_a_closed_publisher_takes_nothing(producer: MemoryProducer) -> None:
-    with Publisher(producer, settings()) as publisher:
+    with TopicPublisher(producer, settings()) as publisher:
         publisher.publish(b"x")
     assert len(producer.sent) == 1
     assert publisher.is_closed
@@ -181,7 +181,7 @@ def test_a_sync_publisher_returns_what_is_stored_or_raises(producer: MemoryProdu
             publisher.publish(b"y")
 
 
-def test_it_describes_itself(unanswered: MemoryProducer, publisher: Publisher) -> None:
+def test_it_describes_itself(unanswered: MemoryProducer, publisher: TopicPublisher) -> None:
     publisher.publish(b"x")
     described = publisher.describe()
     assert (described.topic, described.cluster, described.publisher_type, described.pending, described.lost) == (

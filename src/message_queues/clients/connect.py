@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ssl import SSLContext
+from ssl import SSLContext, create_default_context
 
 from message_queues.clients.ports import Client
 from message_queues.clients.queue_ports import QueueClient
-from message_queues.errors import MissingDependency
+from message_queues.errors import InvalidArgument, MissingDependency
 
 
 def connect_kafka(brokers: Sequence[str], config: Mapping[str, str | int | float | bool]) -> Client:
@@ -35,9 +35,8 @@ class RabbitAddress:
     password: str = field(default="guest", repr=False)
     tls: SSLContext | None = field(default=None, repr=False)
     management_tls: SSLContext | None = field(default=None, repr=False)
-    heartbeat_s: int | None = None
-    frame_max: int | None = None
-    connection_name: str = "message_queues"
+    config: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """heartbeat (seconds), frame_max, connection_name."""
     connect_timeout_s: float = 10.0
 
 
@@ -50,3 +49,14 @@ def connect_rabbitmq(address: RabbitAddress) -> QueueClient:
             raise
         raise MissingDependency("a RabbitMQ cluster needs the package pika: pip install 'message-queues[rabbitmq]'") from error
     return RabbitClient(address)
+
+
+def tls_context(ca_file: str | None, cert_file: str | None, key_file: str | None) -> SSLContext:
+    """The system's authorities or those of `ca_file`, and the client's own certificate, if one is given. Raises InvalidArgument."""
+    try:
+        context = create_default_context(cafile=ca_file)
+        if cert_file is not None:
+            context.load_cert_chain(cert_file, key_file)
+    except OSError as error:  # ssl's own errors are OSErrors too
+        raise InvalidArgument(f"the files of TLS cannot be used: {error}") from error
+    return context

@@ -5,7 +5,6 @@ every publisher and every consumer, so that a publisher that the broker holds ba
 list of connections, open when first needed, and come back by themselves.
 """
 
-import ssl
 from typing import Any
 
 import pika
@@ -62,11 +61,7 @@ class RabbitClient:
 
     def _parameters(self, host: str, port: int, role: str) -> pika.ConnectionParameters:
         address = self._address
-        more: dict[str, Any] = {}
-        if address.heartbeat_s is not None:
-            more["heartbeat"] = address.heartbeat_s
-        if address.frame_max is not None:
-            more["frame_max"] = address.frame_max
+        more: dict[str, Any] = {name: address.config[name] for name in ("heartbeat", "frame_max") if name in address.config}
         if address.tls is not None:
             more["ssl_options"] = pika.SSLOptions(address.tls, host)
         return pika.ConnectionParameters(
@@ -78,7 +73,7 @@ class RabbitClient:
             retry_delay=0,
             socket_timeout=address.connect_timeout_s,
             stack_timeout=address.connect_timeout_s + 5,
-            client_properties={"connection_name": f"{address.connection_name}: {role}", "product": PRODUCT},
+            client_properties={"connection_name": f"{address.config.get('connection_name', PRODUCT)}: {role}", "product": PRODUCT},
             **more,
         )
 
@@ -175,16 +170,3 @@ class RabbitAdmin:
 
 def _text(value: object) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
-
-
-def tls_context(
-    ca_file: str | None = None, cert_file: str | None = None, key_file: str | None = None, *, verify: bool = True
-) -> ssl.SSLContext:
-    """What ssl=True and its files mean: the system's authorities, or those of `ca_file`; the client's own certificate, if one is given."""
-    context = ssl.create_default_context(cafile=ca_file)
-    if not verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if cert_file is not None:
-        context.load_cert_chain(cert_file, key_file)
-    return context

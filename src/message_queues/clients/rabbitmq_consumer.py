@@ -1,9 +1,9 @@
 """Reading a queue of RabbitMQ: deliveries wait here for the program, verdicts go back in batches.
 
 A delivery belongs to the channel that brought it. When that is lost, what the program has not fetched is dropped, and verdicts on what it
-has are ignored: the broker delivers all of it again. Consuming begins again by itself: after a lost connection, after the broker cancelled the
-consumer because the queue was deleted (as soon as there is a queue of that name), after it closed the channel because acknowledgements took
-too long. A stream is read on from the first message that was not settled.
+has are ignored: the broker delivers all of it again. Consuming begins again by itself: after a lost connection, after the broker
+cancelled the consumer because the queue was deleted (as soon as there is a queue of that name), after it closed the channel because
+acknowledgements took too long. A stream is read on from the first message that was not settled.
 """
 
 import logging

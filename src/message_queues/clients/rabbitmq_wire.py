@@ -1,8 +1,8 @@
 """`Wire`: pika's AsyncioConnection with a short way for the frames that come by the ten thousand.
 
 A channel with a `Tap` gets its deliveries, returns, acks and nacks as they stand in the bytes; everything else (the handshake, declares,
-heartbeats, closes) goes pika's way. pika makes five objects of a delivery and looks each up in its table of callbacks; that would be most of
-what a consumer's processor does. The three methods of pika that are overridden or called here without being its public interface
+heartbeats, closes) goes pika's way. pika makes five objects of a delivery and looks each up in its table of callbacks; that would be
+most of what a consumer's processor does. The three methods of pika that are overridden or called here without being its public interface
 (`_on_data_available`, `_process_frame`, `_adapter_emit_data`) are the same from pika 1.3 to 1.4.
 """
 

@@ -10,6 +10,7 @@ MAX_PARTITIONS = 10_000
 """More in one call is refused by Kafka itself (POLICY_VIOLATION)."""
 MAX_REPLICATION_FACTOR = 32_767
 MAX_NAME_LENGTH = 249
+MAX_AMQP_NAME_BYTES = 255
 
 _TOPIC_NAME = re.compile(r"[a-zA-Z0-9._-]+")
 _PORT = range(1, 65_536)
@@ -134,6 +135,61 @@ def checked_url(argument: str, url: object) -> str:
     if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", text):
         raise InvalidArgument(f"{argument}={text!r} must be a URL such as 'http://schema-registry:8081'")
     return text
+
+
+def checked_amqp_name(argument: str, name: object, *, new: bool = False) -> str:
+    """A name of an exchange or a queue: at most 255 bytes; with `new`, not one that RabbitMQ keeps for itself (amq.…)."""
+    text = checked_text(argument, name)
+    octets = len(text.encode("utf-8", "surrogateescape"))
+    if octets > MAX_AMQP_NAME_BYTES:
+        raise InvalidArgument(f"{argument} has {octets} bytes of UTF-8: AMQP carries at most {MAX_AMQP_NAME_BYTES}")
+    if new and text.startswith("amq."):
+        raise InvalidArgument(f"{argument}={name!r}: names that begin with 'amq.' are RabbitMQ's own")
+    return text
+
+
+def checked_routing_key(argument: str, key: object) -> str:
+    """A routing key or binding key: text of at most 255 bytes, which may be empty."""
+    if not isinstance(key, str):
+        raise InvalidArgument(f"{argument} is {type(key).__name__}: it must be a str")
+    octets = len(key.encode("utf-8", "surrogateescape"))
+    if octets > MAX_AMQP_NAME_BYTES:
+        raise InvalidArgument(f"{argument} has {octets} bytes of UTF-8: AMQP carries at most {MAX_AMQP_NAME_BYTES}")
+    return key
+
+
+def checked_hosts(hosts: object, port: int) -> tuple[tuple[str, int], ...]:
+    """One host or several, each with a port of its own or `port`."""
+    given = [hosts] if isinstance(hosts, str) else hosts
+    if not isinstance(given, Iterable):
+        raise InvalidArgument(f"host={hosts!r} must be a host name or a list of them")
+    checked = []
+    for index, each in enumerate(given):
+        argument = "host" if isinstance(hosts, str) else f"host[{index}]"
+        text = checked_text(argument, each).strip()
+        address = _checked_address(argument, text if text.rpartition(":")[1] and not text.endswith("]") else f"{text}:{port}")
+        name, _, number = address.rpartition(":")
+        checked.append((name.strip("[]"), int(number)))
+    if not checked:
+        raise InvalidArgument("host is empty: name at least one")
+    return tuple(checked)
+
+
+CONNECTION_CONFIGS: Mapping[str, tuple[int, int]] = {"heartbeat": (0, 65_535), "frame_max": (4096, 2**31 - 1)}
+
+
+def checked_connection_config(config: object) -> dict[str, str | int | float | bool]:
+    """Properties of connections to RabbitMQ: heartbeat, frame_max, connection_name."""
+    checked = checked_client_config(config, {})
+    for name, value in checked.items():
+        if name in CONNECTION_CONFIGS:
+            checked_count(f"config: {name}", value, *CONNECTION_CONFIGS[name])
+        elif name == "connection_name":
+            checked_text("config: connection_name", value)
+        else:
+            near = did_you_mean(name, (*CONNECTION_CONFIGS, "connection_name"))
+            raise InvalidArgument(f"config: {name} is not one of heartbeat, frame_max, connection_name{near}")
+    return checked
 
 
 def checked_client_config(config: object, owned: Mapping[str, str]) -> dict[str, str | int | float | bool]:

@@ -1,4 +1,5 @@
-"""Publishing to a Kafka topic: `Publisher` returns at once with a `Delivery`, `SyncPublisher` waits for each message to be stored.
+"""Publishing: `Publisher` is what every publisher has; `TopicPublisher` and `SyncPublisher` publish to a Kafka topic, the first without
+waiting, the second one message at a time. That to RabbitMQ is in `exchange_publisher.py`.
 
 Nothing is dropped silently: a full buffer makes `publish` wait (back pressure), and `flush` and `close` raise MessagesLost for whatever
 did not arrive and was not already reported by `Delivery.result()`.
@@ -7,13 +8,15 @@ did not arrive and was not already reported by `Delivery.result()`.
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
-from message_queues.clients.ports import HeaderPairs, ProduceCall, Producer
+from message_queues.clients.ports import Confirming, HeaderPairs, ProduceCall, Producer
 from message_queues.errors import Closed, InvalidArgument, MessageQueuesError, MessagesLost, TimedOut
-from message_queues.message import Delivery, DeliveryFailure, Headers
+from message_queues.message import Delivery, DeliveryFailure, Headers, Properties
 from message_queues.messaging.content import encoded
 
 logger = logging.getLogger("message_queues.publisher")
@@ -35,6 +38,7 @@ class PublisherDescription:
     """Settings and state of a publisher at one moment."""
 
     topic: str
+    """The topic; of RabbitMQ the exchange, or the queue that the default exchange routes to."""
     cluster: str
     publisher_type: str
     batch_size: int | None
@@ -46,6 +50,8 @@ class PublisherDescription:
     """Messages handed over and not yet answered."""
     lost: int
     """Messages that failed and that nobody was told of yet."""
+    blocked: str | None = None
+    """Why RabbitMQ takes no messages at this moment (connection.blocked), or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +68,164 @@ class PublisherSettings:
     max_block_ms: float
 
 
-class Publisher:
-    """Publishes to one topic without waiting; from any number of threads. Made by `MessageQueues.create_publisher`."""
+class ForQueues(TypedDict, total=False):
+    """What only a message to RabbitMQ has."""
+
+    routing_key: str
+    """What the exchange routes by; "" if the publisher has none of its own."""
+    priority: int
+    expiration_ms: int
+    """It expires in a queue after so long."""
+    mandatory: bool
+    """Whether a message that no queue takes fails (Unroutable), or is dropped."""
+    persistent: bool
+    """Whether it survives a restart of the broker, in a durable queue."""
+    properties: Properties
+    """All that AMQP says of a message; what is given beside it goes before it."""
+
+
+class Publisher(ABC):
+    """Publishes to one topic, exchange or queue; from any number of threads. Made by `MessageQueues.create_publisher`."""
 
     publisher_type = "async"
 
-    def __init__(self, producer: Producer, settings: PublisherSettings) -> None:
+    def __init__(self, client: Confirming, settings: PublisherSettings) -> None:
         self.topic = settings.topic
+        """The topic it publishes to; of RabbitMQ the exchange or queue."""
         self._settings = settings
-        self._producer = producer
-        self._produce: ProduceCall = producer.produce
+        self._client = client
         self._max_block_s = settings.max_block_ms / 1000
         self._losses = threading.Lock()
         self._failed: dict[Delivery, MessageQueuesError] = {}
         self._lost = 0
         self._reasons: Counter[str] = Counter()
-        self._published = 0
         self._closed = False
+
+    @abstractmethod
+    def publish(
+        self,
+        value: object,
+        *,
+        key: bytes | str | None = None,
+        partition: int | None = None,
+        headers: Headers | None = None,
+        timestamp_ms: int | None = None,
+        on_delivery: Callable[[Delivery], None] | None = None,
+        **for_queues: Unpack[ForQueues],
+    ) -> Delivery:
+        """Hand one message over; it is sent with others, after at most `linger_ms`.
+
+        `value`: bytes or str as they are, dict, list or dataclass as JSON. `timestamp_ms`: since 1970. `on_delivery` is called with the
+        `Delivery` once its fate is known, from the publisher's thread. To a topic: `key` and `partition`; to an exchange or queue:
+        `routing_key`, `priority`, `expiration_ms`, `mandatory`, `persistent`, `properties`.
+
+        Waits while the buffer is full. Raises TimedOut if that lasts longer than `max_block_ms`, InvalidArgument, Closed.
+        """
+
+    @property
+    def pending(self) -> int:
+        """Messages handed over and not yet answered by the broker."""
+        return 0 if self._closed else self._client.pending()
+
+    def flush(self, timeout_ms: float | None = None) -> None:
+        """Send what waits and return once every message published so far was answered.
+
+        Raises MessagesLost if some failed since the last time this was said, TimedOut after `timeout_ms` (they stay on their way).
+        """
+        if not self._closed:
+            self._wait_for_answers(timeout_ms)
+        self._report_losses()
+
+    def _wait_for_answers(self, timeout_ms: float | None) -> None:
+        deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
+        # In short steps: librdkafka's flush does not return for Ctrl-C.
+        while pending := self._client.flush(POLL_S if deadline is None else max(0.0, min(POLL_S, deadline - time.monotonic()))):
+            if deadline is not None and time.monotonic() >= deadline:
+                raise TimedOut(f"{pending} messages to {self.topic!r} are still on their way after {timeout_ms:g} ms; none was given up")
+
+    def close(self, timeout_ms: float | None = None) -> None:
+        """Flush, then take no more. What is unanswered after `timeout_ms` is given up and counted as lost. A second call does nothing.
+
+        Raises MessagesLost with how many messages did not arrive, and why.
+        """
+        if self._closed:
+            return
+        try:
+            self._wait_for_answers(timeout_ms)
+        except TimedOut:
+            self._client.purge()
+            self._client.flush(1.0)
+        finally:
+            self._closed = True
+        self._report_losses()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it takes no more messages."""
+        return self._closed
+
+    def describe(self) -> PublisherDescription:
+        """Settings and state at this moment."""
+        settings = self._settings
+        return PublisherDescription(
+            settings.topic,
+            settings.cluster,
+            self.publisher_type,
+            settings.batch_size,
+            settings.linger_ms,
+            settings.compression,
+            settings.idempotent,
+            settings.acks,
+            self.pending,
+            self._lost,
+        )
+
+    def failed(self, delivery: Delivery, failure: DeliveryFailure) -> MessageQueuesError:
+        """A delivery reports that it failed; not for programs to call."""
+        error = self._client.error(failure)
+        with self._losses:
+            self._lost += 1
+            self._reasons[str(error)] += 1
+            if len(self._failed) < KEPT_FAILURES:
+                self._failed[delivery] = error
+        return error
+
+    def excused(self, delivery: Delivery) -> None:
+        """The program was told of this failure by `Delivery.result`; not for programs to call."""
+        with self._losses:
+            error = self._failed.pop(delivery, None)
+            if error is not None:
+                self._lost -= 1
+                self._reasons -= Counter({str(error): 1})
+
+    def _report_losses(self) -> None:
+        with self._losses:
+            lost, reasons, failed = self._lost, self._reasons, tuple(self._failed)
+            self._lost, self._reasons, self._failed = 0, Counter(), {}
+        if lost:
+            why = tuple(f"{reason} ({count})" for reason, count in reasons.most_common())
+            raise MessagesLost(f"{lost} messages to {self.topic!r} did not arrive: {'; '.join(why)}", lost, why, failed)
+
+    def __enter__(self) -> "Publisher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        kind = "SyncPublisher" if self.publisher_type == "sync" else "Publisher"
+        state = "closed" if self._closed else f"{self._client.pending()} pending"
+        return f"{kind}(topic={self.topic!r}, cluster={self._settings.cluster!r}, {state})"
+
+
+class TopicPublisher(Publisher):
+    """Publishes to one Kafka topic without waiting."""
+
+    def __init__(self, producer: Producer, settings: PublisherSettings) -> None:
+        super().__init__(producer, settings)
+        self._producer = producer
+        self._produce: ProduceCall = producer.produce
+        self._published = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"publisher-{settings.topic}", daemon=True)
         self._thread.start()
@@ -92,6 +239,7 @@ class Publisher:
         headers: Headers | None = None,
         timestamp_ms: int | None = None,
         on_delivery: Callable[[Delivery], None] | None = None,
+        **for_queues: Unpack[ForQueues],
     ) -> Delivery:
         """Hand one message over; it is sent with others, after at most `linger_ms`.
 
@@ -105,6 +253,8 @@ class Publisher:
         """
         if value.__class__ is not bytes:
             value = encoded(value)
+        if for_queues:
+            raise InvalidArgument(f"{', '.join(for_queues)}: only messages to RabbitMQ have that; {self.topic!r} is a Kafka topic")
         delivery = Delivery(self)
         if on_delivery is not None:
             delivery.add_done_callback(on_delivery)
@@ -156,93 +306,14 @@ class Publisher:
             return InvalidArgument(f"key is {type(key).__name__}: it must be bytes, str or None")
         return InvalidArgument(f"headers={pairs!r}: each must be a str name with a bytes, str or None value")
 
-    @property
-    def pending(self) -> int:
-        """Messages handed over and not yet answered by the broker."""
-        return 0 if self._closed else self._producer.pending()
-
-    def flush(self, timeout_ms: float | None = None) -> None:
-        """Send what waits and return once every message published so far was answered.
-
-        Raises MessagesLost if some failed since the last time this was said, TimedOut after `timeout_ms` (they stay on their way).
-        """
-        if not self._closed:
-            self._wait_for_answers(timeout_ms)
-        self._report_losses()
-
-    def _wait_for_answers(self, timeout_ms: float | None) -> None:
-        deadline = None if timeout_ms is None else time.monotonic() + timeout_ms / 1000
-        # In short steps: librdkafka's flush does not return for Ctrl-C.
-        while pending := self._producer.flush(POLL_S if deadline is None else max(0.0, min(POLL_S, deadline - time.monotonic()))):
-            if deadline is not None and time.monotonic() >= deadline:
-                raise TimedOut(f"{pending} messages to {self.topic!r} are still on their way after {timeout_ms:g} ms; none was given up")
-
     def close(self, timeout_ms: float | None = None) -> None:
-        """Flush, then take no more. What is unanswered after `timeout_ms` is given up and counted as lost. A second call does nothing.
-
-        Raises MessagesLost with how many messages did not arrive, and why.
-        """
-        if self._closed:
-            return
         self._produce = self._refuse
         try:
-            self._wait_for_answers(timeout_ms)
-        except TimedOut:
-            self._producer.purge()
-            self._producer.flush(1.0)
+            super().close(timeout_ms)
         finally:
-            self._closed = True
             self._ended.set()
             if threading.current_thread() is not self._thread:
                 self._thread.join()
-        self._report_losses()
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it takes no more messages."""
-        return self._closed
-
-    def describe(self) -> PublisherDescription:
-        """Settings and state at this moment."""
-        settings = self._settings
-        return PublisherDescription(
-            settings.topic,
-            settings.cluster,
-            self.publisher_type,
-            settings.batch_size,
-            settings.linger_ms,
-            settings.compression,
-            settings.idempotent,
-            settings.acks,
-            self.pending,
-            self._lost,
-        )
-
-    def failed(self, delivery: Delivery, failure: DeliveryFailure) -> MessageQueuesError:
-        """A delivery reports that it failed; not for programs to call."""
-        error = self._producer.error(failure)
-        with self._losses:
-            self._lost += 1
-            self._reasons[str(error)] += 1
-            if len(self._failed) < KEPT_FAILURES:
-                self._failed[delivery] = error
-        return error
-
-    def excused(self, delivery: Delivery) -> None:
-        """The program was told of this failure by `Delivery.result`; not for programs to call."""
-        with self._losses:
-            error = self._failed.pop(delivery, None)
-            if error is not None:
-                self._lost -= 1
-                self._reasons -= Counter({str(error): 1})
-
-    def _report_losses(self) -> None:
-        with self._losses:
-            lost, reasons, failed = self._lost, self._reasons, tuple(self._failed)
-            self._lost, self._reasons, self._failed = 0, Counter(), {}
-        if lost:
-            why = tuple(f"{reason} ({count})" for reason, count in reasons.most_common())
-            raise MessagesLost(f"{lost} messages to {self.topic!r} did not arrive: {'; '.join(why)}", lost, why, failed)
 
     def _refuse(self, *_: object) -> None:
         raise Closed(f"the publisher of {self.topic!r} is closed")
@@ -259,18 +330,8 @@ class Publisher:
             except Exception:
                 logger.exception("a callback of the publisher of %s raised", self.topic)
 
-    def __enter__(self) -> "Publisher":
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else f"{self._producer.pending()} pending"
-        return f"{type(self).__name__}(topic={self.topic!r}, cluster={self._settings.cluster!r}, {state})"
-
-
-class SyncPublisher(Publisher):
+class SyncPublisher(TopicPublisher):
     """Publishes one message at a time: `publish` returns once the broker has stored it."""
 
     publisher_type = "sync"
@@ -284,9 +345,12 @@ class SyncPublisher(Publisher):
         headers: Headers | None = None,
         timestamp_ms: int | None = None,
         on_delivery: Callable[[Delivery], None] | None = None,
+        **for_queues: Unpack[ForQueues],
     ) -> Delivery:
         """As `Publisher.publish`, and wait. Raises also what the delivery failed with: TimedOut, NotEnoughReplicas, …"""
-        delivery = super().publish(value, key=key, partition=partition, headers=headers, timestamp_ms=timestamp_ms, on_delivery=on_delivery)
+        delivery = super().publish(
+            value, key=key, partition=partition, headers=headers, timestamp_ms=timestamp_ms, on_delivery=on_delivery, **for_queues
+        )
         # Who waits runs the callbacks: waking one thread from another would take as long as the broker does.
         while not delivery.done:
             self._producer.poll(SYNC_POLL_S)

@@ -281,10 +281,10 @@ class Workers:
 
     # The group listener: called by `fetch` and `close`, in the reader's thread.
 
-    def partitions(self) -> list[TopicPartition]:
+    def partitions(self) -> list[str]:
         """Those it works on at this moment; asks nobody, as the client library answers other threads only when it does not read."""
         with self._work_ready:
-            return list(self._works)
+            return [str(partition) for partition in sorted(self._works)]
 
     def assigned(self, partitions: Collection[TopicPartition]) -> None:
         with self._work_ready:
