@@ -6,7 +6,7 @@ from typing import Final
 from pamqp import base
 
 from message_queues.protocols.amqp.frames import FRAME_OVERHEAD
-from message_queues.protocols.amqp.methods import write_method
+from message_queues.protocols.amqp.methods import short_string, write_method
 
 HEARTBEAT: Final = b"\x08\x00\x00\x00\x00\x00\x00\xce"
 _DELIVER: Final = b"\x00\x3c\x00\x3c"
@@ -34,11 +34,6 @@ def ack_frame(channel: int, delivery_tag: int, multiple: bool) -> bytes:
 def nack_frame(channel: int, delivery_tag: int, multiple: bool) -> bytes:
     """A publisher's nack: the requeue bit means nothing there."""
     return _CONFIRM.pack(1, channel, 13, 0x003C0078, delivery_tag, multiple, 0xCE)
-
-
-def short_string(text: str) -> bytes:
-    raw = text.encode("utf-8", "surrogateescape")[:255]
-    return bytes((len(raw),)) + raw
 
 
 def content_frames(channel: int, properties: bytes, body: bytes, frame_max: int) -> bytes:

@@ -3,18 +3,29 @@
     octet type (1 method, 2 content header, 3 body, 8 heartbeat)   short channel   long size   payload   octet 0xCE
 
 A publish that lies in the buffer whole, as nearly all do, is taken in one piece; acknowledgements are read by hand, all else by
-`methods.py`. Properties and bodies stay bytes. What is wrong becomes a `Violation` with RabbitMQ's code
-and words, after the events before it; nothing is read after it. Some of RabbitMQ's answers are silence: a body longer than its header said is waited on for ever.
+`methods.py`. Properties and bodies stay bytes. What is wrong becomes a `Violation` with RabbitMQ's code and words, after the events before
+it. Then only the methods of channel 0 are still read, for connection.close-ok; nothing at all once the frames cannot be told apart.
+
+RabbitMQ takes payloads of up to `frame_max`, eight bytes more than it says. Before connection.open only channel 0 may be used.
 """
 
+import contextlib
 import struct
-from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from pamqp import base
 
-from message_queues.errors import FrameError, MessageQueuesError, UnexpectedFrame
-from message_queues.protocols.amqp.methods import BadMethod, UnknownMethod, read_method
+from message_queues.errors import FrameError, MessageQueuesError, ProtocolError, ResourceError, UnexpectedFrame
+from message_queues.protocols.amqp.erlang_text import column_after, pretty_binary, pretty_tuple
+from message_queues.protocols.amqp.methods import (
+    WITH_CONTENT,
+    BadMethod,
+    BadText,
+    UnknownMethod,
+    UnreadableMethod,
+    check_known,
+    read_method,
+)
 from message_queues.records.field_table import BadTable
 
 METHOD_FRAME, HEADER_FRAME, BODY_FRAME, HEARTBEAT_FRAME = 1, 2, 3, 8
@@ -24,14 +35,22 @@ FRAME_OVERHEAD: Final = 8
 PROTOCOL_HEADER: Final = b"AMQP\x00\x00\x09\x01"
 OTHER_PROTOCOL_HEADERS: Final = (PROTOCOL_HEADER, b"AMQP\x01\x01\x00\x09", b"AMQP\x01\x01\x08\x00", b"AMQP\x01\x01\x09\x01")
 """RabbitMQ takes the headers of AMQP 0-9, 0-8 and that of an early 0-9-1 for 0-9-1."""
+LARGEST_BODY: Final = 512 * 1024 * 1024
+"""What newer RabbitMQs refuse at the content header, whatever they are configured to take."""
 
+_NO_LIMIT: Final = 1 << 62
 _HEAD = struct.Struct(">BHI")
-_CONTENT_HEAD = struct.Struct(">BHIHHQ")
-_SIGNED_METHOD = struct.Struct(">I")
+_METHOD_HEAD = struct.Struct(">BHII")
+_CONTENT_HEAD = struct.Struct(">BHIIQ")
 _ACK = struct.Struct(">QB")
+_CONTENT = struct.Struct(">HHQ")
 
-PUBLISH_INDEX, ACK_INDEX, REJECT_INDEX, NACK_INDEX = 0x003C0028, 0x003C0050, 0x003C005A, 0x003C0078
+PUBLISH_INDEX, GET_INDEX, ACK_INDEX, REJECT_INDEX, NACK_INDEX = 0x003C0028, 0x003C0046, 0x003C0050, 0x003C005A, 0x003C0078
+_SETTLEMENTS: Final = frozenset({ACK_INDEX, REJECT_INDEX, NACK_INDEX})
+_CONNECTION_OPEN: Final = 0x000A0028
 BASIC: Final = 60
+_BASIC_HEADER: Final = BASIC << 16
+"""Class basic and weight 0."""
 
 
 class Kind:
@@ -87,6 +106,8 @@ class Nack:
 
 
 class Method:
+    """Any other method; one that has content comes after it, and the content is dropped: only a server sends it."""
+
     __slots__ = ("channel", "method")
     kind = Kind.METHOD
 
@@ -109,7 +130,7 @@ class ProtocolHeader:
 
 
 class Violation:
-    """The peer broke the protocol; nothing more is read."""
+    """The peer broke the protocol: the connection has to be closed."""
 
     __slots__ = ("channel", "class_id", "error", "method_id")
     kind = Kind.VIOLATION
@@ -126,12 +147,14 @@ Event: TypeAlias = Publish | Ack | Nack | Method | Heartbeat | ProtocolHeader | 
 
 
 class _Content:
-    """A publish that is not whole yet."""
+    """A method with content that is not whole yet."""
 
-    __slots__ = ("chunks", "method", "missing", "properties", "size")
+    __slots__ = ("chunks", "index", "method", "missing", "properties", "size")
 
-    def __init__(self, method: bytes) -> None:
+    def __init__(self, index: int, method: bytes | base.Frame) -> None:
+        self.index = index
         self.method = method
+        """The arguments of a publish, or any other method."""
         self.properties = b""
         self.size = -1
         """Of the body; -1 before the content header."""
@@ -141,201 +164,380 @@ class _Content:
 
 
 class FrameReader:
-    """What one connection sends. `frame_max` and `max_message_bytes` can be set at any time."""
+    """What one connection sends. The limits can be set at any time."""
 
-    __slots__ = ("_contents", "_is_broken", "_rest", "expects_protocol_header", "frame_max", "max_message_bytes")
+    __slots__ = (
+        "_contents",
+        "_is_closing",
+        "_is_deaf",
+        "_is_open",
+        "_kept_bytes",
+        "_parts",
+        "_parts_bytes",
+        "_wanted_bytes",
+        "expects_protocol_header",
+        "frame_max",
+        "max_message_bytes",
+        "max_unfinished_bytes",
+        "refuses_wrong_sizes",
+    )
 
-    def __init__(self, frame_max: int, max_message_bytes: int = 1 << 62) -> None:
+    def __init__(self, frame_max: int, max_message_bytes: int = _NO_LIMIT) -> None:
         self.frame_max = frame_max
         """Largest frame with its overhead, in bytes; 0 is no limit."""
         self.max_message_bytes = max_message_bytes
         """Bodies beyond it are counted and not kept."""
+        self.max_unfinished_bytes = LARGEST_BODY
+        """Of all messages together whose ends are still missing, in bytes."""
+        self.refuses_wrong_sizes = True
+        """A body that is huge, or longer than its header says, is refused. If false, it is waited for, as by RabbitMQ before 4.2.6."""
         self.expects_protocol_header = True
-        self._rest = b""
-        self._is_broken = False
+        self._parts: list[bytes] = []
+        """Data without a whole frame in it."""
+        self._parts_bytes = 0
+        self._wanted_bytes = len(PROTOCOL_HEADER)
+        """So many are needed to go on."""
         self._contents: dict[int, _Content] = {}
-
-    def forget_channel(self, channel: int) -> None:
-        """The channel is closed: what began on it does not go on."""
-        self._contents.pop(channel, None)
+        """By channel."""
+        self._kept_bytes = 0
+        """In the bodies of `_contents`."""
+        self._is_open = False
+        """connection.open has come."""
+        self._is_closing = False
+        self._is_deaf = False
 
     def receive_data(self, data: bytes) -> list[Event]:
         events: list[Event] = []
-        if self._is_broken:
+        if self._is_deaf:
             return events
-        if self._rest:
-            data = self._rest + data
+        if self._parts_bytes or self.expects_protocol_header:
+            self._parts.append(data)
+            self._parts_bytes += len(data)
+            if self._parts_bytes < self._wanted_bytes:
+                return events
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._parts_bytes = 0
         position = 0
         if self.expects_protocol_header:
-            if len(data) < 8 and PROTOCOL_HEADER.startswith(data[:4]):
-                self._rest = data
-                return events
-            self.expects_protocol_header = False
-            is_supported = data[:8] in OTHER_PROTOCOL_HEADERS
-            events.append(ProtocolHeader(is_supported))
-            if not is_supported:
-                self._is_broken = True
-                return events
-            position = 8
+            position = self._protocol_header(data, events)
         position = self._read_frames(data, position, events)
-        self._rest = data[position:] if position < len(data) else b""
+        if position < len(data) and not self._is_deaf:
+            self._keep(data[position:])
         return events
+
+    def _protocol_header(self, data: bytes, events: list[Event]) -> int:
+        self.expects_protocol_header = False
+        is_supported = data[:8] in OTHER_PROTOCOL_HEADERS
+        events.append(ProtocolHeader(is_supported))
+        if is_supported:
+            return 8
+        self._is_deaf = True
+        return len(data)
+
+    def _keep(self, rest: bytes) -> None:
+        self._parts.append(rest)
+        self._parts_bytes = len(rest)
+        self._wanted_bytes = FRAME_OVERHEAD + _HEAD.unpack_from(rest)[2] if len(rest) >= 7 else 7
 
     def _read_frames(self, data: bytes, position: int, events: list[Event]) -> int:
         """Appends the events of all frames that are whole; returns where the first that is not begins."""
         end = len(data)
-        largest = self.frame_max - FRAME_OVERHEAD if self.frame_max else 1 << 62
+        largest = self.frame_max or _NO_LIMIT
         contents = self._contents
         add = events.append
-        while end - position >= 7:
-            kind, channel, size = _HEAD.unpack_from(data, position)
-            start = position + 7
-            stop = start + size
-            if size > largest:
-                self._fail(events, channel, _frame_error(kind, b"", f"{{frame_too_large,{size},{largest}}}"))
-                return end
-            if stop >= end:
-                break
-            if data[stop] != FRAME_END:
-                self._fail(events, channel, _frame_error(kind, data[start:stop], f"{{invalid_frame_end_marker,{data[stop]}}}"))
-                return end
-            if kind == METHOD_FRAME and channel not in contents and size >= 4:
-                (index,) = _SIGNED_METHOD.unpack_from(data, start)
-                if index == PUBLISH_INDEX:
-                    after = self._publish(data, stop + 1, end, largest, channel, data[start + 6 : stop], add)
-                    if after:
-                        position = after
-                        continue
-                    contents[channel] = _Content(data[start + 6 : stop])
+        while end - position >= FRAME_OVERHEAD - 1:
+            # No frame is shorter than a heartbeat, and no method shorter than this.
+            if end - position < 12 or not self._is_open or self._is_closing:
+                after = self._read_frame(data, position, events)
+                if after == position:
+                    break
+                position = after
+                continue
+            kind, channel, size, index = _METHOD_HEAD.unpack_from(data, position)
+            stop = position + 7 + size
+            if kind == METHOD_FRAME and channel and channel not in contents and stop < end and data[stop] == FRAME_END and size <= largest:
+                if index == PUBLISH_INDEX and end - stop > 20 and size > 6:
+                    kind, at, size, class_and_weight, body_size = _CONTENT_HEAD.unpack_from(data, stop + 1)
+                    head_stop = stop + 8 + size
+                    if (
+                        class_and_weight == _BASIC_HEADER
+                        and kind == HEADER_FRAME
+                        and at == channel
+                        and 12 <= size <= largest
+                        and head_stop < end
+                        and data[head_stop] == FRAME_END
+                    ):
+                        method = data[position + 13 : stop]
+                        if method not in _targets and not self._fits(method, channel, data[position + 11 : stop], events):
+                            position = stop + 1
+                            continue
+                        if not body_size:
+                            add(Publish(channel, method, data[stop + 20 : head_stop], b"", 0))
+                            position = head_stop + 1
+                            continue
+                        body_stop = head_stop + 8 + body_size
+                        if (
+                            body_stop < end
+                            and data[body_stop] == FRAME_END
+                            and body_size <= largest
+                            and body_size <= self.max_message_bytes
+                        ):
+                            kind, at, size = _HEAD.unpack_from(data, head_stop + 1)
+                            if size == body_size and kind == BODY_FRAME and at == channel:
+                                add(Publish(channel, method, data[stop + 20 : head_stop], data[head_stop + 8 : body_stop], body_size))
+                                position = body_stop + 1
+                                continue
                 elif index == ACK_INDEX and size == 13:
-                    tag, bits = _ACK.unpack_from(data, start + 4)
+                    tag, bits = _ACK.unpack_from(data, position + 11)
                     add(Ack(channel, tag, bits & 1 == 1))
-                elif not self._method(data[start:stop], index, channel, events):
-                    return end
-            elif not self._rare(kind, channel, data[start:stop], events):
-                return end
-            position = stop + 1
+                    position = stop + 1
+                    continue
+            after = self._read_frame(data, position, events)
+            if after == position:
+                break
+            position = after
         return position
 
-    def _publish(
-        self, data: bytes, position: int, end: int, largest: int, channel: int, method: bytes, add: Callable[[Event], None]
-    ) -> int:
-        """The content that follows, if it lies there whole in two frames as usual; returns where it ends, 0 if it does not."""
-        if end - position < 22:
-            return 0
-        kind, at, size, class_id, _, body_size = _CONTENT_HEAD.unpack_from(data, position)
-        stop = position + 7 + size
-        if kind != HEADER_FRAME or at != channel or class_id != BASIC or size < 14 or stop >= end or data[stop] != FRAME_END:
-            return 0
-        properties = data[position + 19 : stop]
-        if body_size == 0:
-            add(Publish(channel, method, properties, b"", 0))
-            return int(stop) + 1
-        start = stop + 8
-        last: int = start + body_size
-        if last >= end or body_size > largest or body_size > self.max_message_bytes:
-            return 0
-        kind, at, size = _HEAD.unpack_from(data, stop + 1)
-        if kind != BODY_FRAME or at != channel or size != body_size or data[last] != FRAME_END:
-            return 0
-        add(Publish(channel, method, properties, data[start:last], body_size))
-        return last + 1
+    def _read_frame(self, data: bytes, position: int, events: list[Event]) -> int:
+        """One frame by the rules; returns where it ends, or `position` if it is not whole."""
+        kind, channel, size = _HEAD.unpack_from(data, position)
+        largest = self.frame_max or _NO_LIMIT
+        if size > largest:
+            return self._deafen(events, channel, _frame_error(kind, b"", "frame_too_large", f"{size}", f"{largest - 8}"), len(data))
+        stop: int = position + 7 + size
+        if stop >= len(data):
+            return position
+        payload = data[position + 7 : stop]
+        # AMQP 0-9-1 4.2.3: "the frame-end octet MUST always be the hexadecimal value %xCE".
+        if data[stop] != FRAME_END:
+            return self._deafen(events, channel, _frame_error(kind, payload, "invalid_frame_end_marker", f"{data[stop]}"), len(data))
+        if self._is_closing:
+            if kind == METHOD_FRAME and not channel:
+                self._goodbye(payload, events)
+        elif not self._frame(kind, channel, payload, events):
+            return len(data)
+        return stop + 1
 
-    def _method(self, payload: bytes, index: int, channel: int, events: list[Event]) -> bool:
-        if index in (NACK_INDEX, REJECT_INDEX) and len(payload) == 13:
+    def _deafen(self, events: list[Event], channel: int, error: MessageQueuesError | None, end: int) -> int:
+        if not self._is_closing:
+            events.append(Violation(channel, error))
+        self._is_deaf = True
+        self._contents.clear()
+        return end
+
+    def _goodbye(self, payload: bytes, events: list[Event]) -> None:
+        with contextlib.suppress(ProtocolError, FrameError):
+            events.append(Method(0, read_method(payload)))
+
+    def _frame(self, kind: int, channel: int, payload: bytes, events: list[Event]) -> bool:
+        """Returns whether more can be read."""
+        if channel and not self._is_open:
+            self._fail(events, channel, _unexpected_frame(kind, payload))
+        elif kind == METHOD_FRAME and len(payload) >= 4:
+            return self._method(channel, payload, events)
+        elif kind == HEARTBEAT_FRAME and not payload:
+            if channel:
+                # AMQP 0-9-1 4.2.7: "the channel number MUST be zero for … heartbeat frames".
+                self._fail(events, channel, _unexpected_frame(kind, payload))
+            else:
+                events.append(Heartbeat())
+        elif kind == BODY_FRAME or (kind == HEADER_FRAME and len(payload) >= 12):
+            if channel:
+                self._content(kind, channel, payload, events)
+            else:
+                self._fail(events, channel, _unexpected_frame(kind, payload))
+        else:
+            self._fail(events, channel, _frame_error(kind, payload, "unknown_frame"))
+        return True
+
+    def _fail(self, events: list[Event], channel: int, error: MessageQueuesError, index: int = 0) -> None:
+        self._is_closing = True
+        self._contents.clear()
+        events.append(Violation(channel, error, index))
+
+    # Methods
+
+    def _method(self, channel: int, payload: bytes, events: list[Event]) -> bool:
+        index = int.from_bytes(payload[:4], "big")
+        try:
+            if not channel:
+                self._method_of_connection(index, payload, events)
+            elif channel in self._contents:
+                check_known(index)
+                self._fail_content(channel, events)
+            else:
+                self._method_of_channel(channel, index, payload, events)
+        except (UnknownMethod, BadTable):
+            # RabbitMQ's process fails, and the socket is closed without a word.
+            self._deafen(events, channel, None, 0)
+            return False
+        except BadText as error:
+            self._fail(events, channel, error)
+        except BadMethod as error:
+            self._fail(events, channel, error, index)
+        return True
+
+    def _method_of_connection(self, index: int, payload: bytes, events: list[Event]) -> None:
+        try:
+            method = read_method(payload)
+        except BadText as error:
+            self._fail(events, 0, error, index)
+        except (BadMethod, BadTable) as error:
+            self._fail(events, 0, UnreadableMethod(str(error)))
+        else:
+            self._is_open = self._is_open or index == _CONNECTION_OPEN
+            events.append(Method(0, method))
+
+    def _method_of_channel(self, channel: int, index: int, payload: bytes, events: list[Event]) -> None:
+        if index == PUBLISH_INDEX:
+            if self._fits(payload[6:], channel, payload[4:], events):
+                self._contents[channel] = _Content(index, payload[6:])
+        elif index in _SETTLEMENTS and len(payload) == 13:
             tag, bits = _ACK.unpack_from(payload, 4)
-            if index == NACK_INDEX:
+            if index == ACK_INDEX:
+                events.append(Ack(channel, tag, bits & 1 == 1))
+            elif index == NACK_INDEX:
                 events.append(Nack(Kind.NACK, channel, tag, bits & 1 == 1, bits & 2 == 2))
             else:
                 events.append(Nack(Kind.REJECT, channel, tag, False, bits & 1 == 1))
-            return True
+        elif index in WITH_CONTENT:
+            self._contents[channel] = _Content(index, read_method(payload))
+        else:
+            events.append(Method(channel, read_get(payload) if index == GET_INDEX else read_method(payload)))
+
+    def _fits(self, method: bytes, channel: int, arguments: bytes, events: list[Event]) -> bool:
+        """Are these the arguments of a publish? RabbitMQ finds out before the content comes."""
         try:
-            events.append(Method(channel, read_method(payload)))
-        except (UnknownMethod, BadTable):
-            return self._fail(events, channel, None, index)
-        except BadMethod as error:
-            return self._fail(events, channel, FrameError(f"cannot decode {erlang_binary(error.arguments)}"), index)
+            parse_publish(method)
+        except FrameError:
+            self._fail(events, channel, BadMethod(arguments), PUBLISH_INDEX)
+            return False
         return True
 
-    def _rare(self, kind: int, channel: int, payload: bytes, events: list[Event]) -> bool:
-        """Everything but a method on a channel that expects one; returns whether reading goes on."""
-        if kind == HEARTBEAT_FRAME and not payload:
-            if channel:
-                return self._fail(events, channel, UnexpectedFrame("type 8, all octets = <<>>"))
-            events.append(Heartbeat())
-            return True
-        if kind not in (METHOD_FRAME, HEADER_FRAME, BODY_FRAME) or (kind == METHOD_FRAME and len(payload) < 4):
-            return self._fail(events, channel, _frame_error(kind, payload, "unknown_frame"))
-        if kind == HEADER_FRAME and len(payload) < 14:
-            return self._fail(events, channel, _frame_error(kind, payload, "unknown_frame"))
+    # Contents
+
+    def _content(self, kind: int, channel: int, payload: bytes, events: list[Event]) -> None:
         content = self._contents.get(channel)
         if content is None:
-            return self._fail(events, channel, UnexpectedFrame("expected method frame, got non method frame instead"))
-        if content.size < 0:
-            return self._content_header(content, kind, channel, payload, events)
-        if kind != BODY_FRAME:
-            said = "expected content body, got non content body frame instead"
-            return self._fail(events, channel, UnexpectedFrame(said), PUBLISH_INDEX)
-        self._body(content, channel, payload, events)
-        return True
+            self._fail(events, channel, UnexpectedFrame("expected method frame, got non method frame instead"))
+        elif content.size < 0:
+            if kind == HEADER_FRAME:
+                self._content_header(content, channel, payload, events)
+            else:
+                self._fail_content(channel, events)
+        elif kind == BODY_FRAME:
+            self._body(content, channel, payload, events)
+        else:
+            self._fail_content(channel, events)
 
-    def _content_header(self, content: _Content, kind: int, channel: int, payload: bytes, events: list[Event]) -> bool:
-        if kind != HEADER_FRAME:
+    def _fail_content(self, channel: int, events: list[Event]) -> None:
+        content = self._contents[channel]
+        if content.size < 0:
             said = "expected content header for class 60, got non content header frame instead"
-            return self._fail(events, channel, UnexpectedFrame(said), PUBLISH_INDEX)
-        class_id = int.from_bytes(payload[:2])
+        else:
+            said = "expected content body, got non content body frame instead"
+        self._fail(events, channel, UnexpectedFrame(said), content.index)
+
+    def _content_header(self, content: _Content, channel: int, payload: bytes, events: list[Event]) -> None:
+        class_id, weight, size = _CONTENT.unpack_from(payload)
+        if weight:
+            self._fail_content(channel, events)
+            return
         if class_id != BASIC:
             said = f"expected content header for class 60, got one for class {class_id} instead"
-            return self._fail(events, channel, UnexpectedFrame(said), PUBLISH_INDEX)
-        content.size = content.missing = int.from_bytes(payload[4:12])
+            self._fail(events, channel, UnexpectedFrame(said), content.index)
+            return
+        if size > LARGEST_BODY and self.refuses_wrong_sizes:
+            said = f"content body size {size} exceeds maximum allowed size {LARGEST_BODY}"
+            self._fail(events, channel, FrameError(said), content.index)
+            return
+        content.size = content.missing = size
         content.properties = payload[12:]
-        if content.size > self.max_message_bytes:
+        if size > self.max_message_bytes:
             content.chunks = None
-        if not content.size:
+        if not size:
             self._complete(content, channel, events)
-        return True
 
     def _body(self, content: _Content, channel: int, payload: bytes, events: list[Event]) -> None:
         content.missing -= len(payload)
-        if content.missing >= 0 and content.chunks is not None:
+        if content.missing < 0:
+            if self.refuses_wrong_sizes:
+                self._fail(events, channel, FrameError("content body frame exceeds remaining content size"), content.index)
+            return
+        if content.chunks is not None and payload:
             content.chunks.append(payload)
+            self._kept_bytes += len(payload)
         if content.missing == 0:
             self._complete(content, channel, events)
+        elif self._kept_bytes > self.max_unfinished_bytes:
+            said = f"unfinished messages of more than {self.max_unfinished_bytes} bytes"
+            self._fail(events, channel, ResourceError(said), content.index)
 
     def _complete(self, content: _Content, channel: int, events: list[Event]) -> None:
         del self._contents[channel]
-        body = b"".join(content.chunks or ())
-        events.append(Publish(channel, content.method, content.properties, body, content.size))
+        self._let_go(content)
+        if isinstance(content.method, bytes):
+            body = b"".join(content.chunks or ())
+            events.append(Publish(channel, content.method, content.properties, body, content.size))
+        else:
+            events.append(Method(channel, content.method))
 
-    def _fail(self, events: list[Event], channel: int, error: MessageQueuesError | None, index: int = 0) -> bool:
-        self._is_broken = True
-        self._rest = b""
-        events.append(Violation(channel, error, index))
-        return False
+    def _let_go(self, content: _Content) -> None:
+        self._kept_bytes -= sum(map(len, content.chunks or ()))
+
+
+# What repeats
+
+_targets: dict[bytes, tuple[str, str, bool, bool]] = {}
+_gets: dict[bytes, base.Frame] = {}
+_MOST_REMEMBERED = 4096
 
 
 def parse_publish(method: bytes) -> tuple[str, str, bool, bool]:
     """Exchange, routing key, mandatory, immediate; raises FrameError."""
+    known = _targets.get(method)
+    if known is not None:
+        return known
     try:
         key_at = 1 + method[0]
         bits_at = key_at + 1 + method[key_at]
         bits = method[bits_at]
     except IndexError:
-        raise FrameError(f"cannot decode {erlang_binary(bytes(2) + method)}") from None
-    if bits_at + 1 != len(method):
-        raise FrameError(f"cannot decode {erlang_binary(bytes(2) + method)}")
+        bits_at = bits = -1
+    if bits_at + 1 != len(method) or not method:
+        raise BadMethod(bytes(2) + method)
     exchange = method[1:key_at].decode("utf-8", "surrogateescape")
-    return exchange, method[key_at + 1 : bits_at].decode("utf-8", "surrogateescape"), bits & 1 == 1, bits & 2 == 2
+    key = method[key_at + 1 : bits_at].decode("utf-8", "surrogateescape")
+    if len(_targets) >= _MOST_REMEMBERED:
+        _targets.clear()
+    target = _targets[method] = (exchange, key, bits & 1 == 1, bits & 2 == 2)
+    return target
 
 
-def _frame_error(kind: int, payload: bytes, what: str) -> FrameError:
-    shown = f"all octets = {erlang_binary(payload)}" if len(payload) <= 16 else f"first 16 octets = {erlang_binary(payload[:16])}"
-    return FrameError(f"type {kind}, {shown}: {what}")
+def read_get(payload: bytes) -> base.Frame:
+    """A basic.get; who asks for messages one by one asks the same again and again, so the method is shared."""
+    method = _gets.get(payload)
+    if method is None:
+        method = read_method(payload)
+        if len(_gets) >= _MOST_REMEMBERED:
+            _gets.clear()
+        _gets[payload] = method
+    return method
 
 
-def erlang_binary(data: bytes) -> str:
-    """As Erlang's ~p prints it: a text if all of it can be printed."""
-    if data and all(32 <= each < 127 or each in b"\n\r\t\v\b\f\x1b" for each in data):
-        text = data.decode("ascii").replace("\\", "\\\\").replace('"', '\\"')
-        return f'<<"{text}">>'
-    return f"<<{','.join(map(str, data))}>>"
+# What RabbitMQ says
+
+
+def _frame_error(kind: int, payload: bytes, *what: str) -> FrameError:
+    said = _shown(kind, payload) + ": "
+    return FrameError(said + (what[0] if len(what) == 1 else pretty_tuple(what, column_after(said))))
+
+
+def _unexpected_frame(kind: int, payload: bytes) -> UnexpectedFrame:
+    return UnexpectedFrame(_shown(kind, payload))
+
+
+def _shown(kind: int, payload: bytes) -> str:
+    said = f"type {kind}, {'all' if len(payload) <= 16 else 'first 16'} octets = "
+    return said + pretty_binary(payload[:16], len(said))

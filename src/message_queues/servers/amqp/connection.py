@@ -113,6 +113,7 @@ class AmqpConnection(asyncio.Protocol):
         self._clock = listener.broker.clock
         self._group_commit = listener.broker.group_commit
         self._reader = FrameReader(listener.initial_frame_max, listener.max_message_bytes)
+        self._reader.refuses_wrong_sizes = listener.broker.rabbit_version.refuses_wrong_sizes
         self._handshake = Handshake(self)
         self._heartbeats: Heartbeats | None = None
         self._deadline: Timer | None = None
@@ -296,7 +297,6 @@ class AmqpConnection(asyncio.Protocol):
         return channel
 
     def forget_channel(self, channel: AmqpChannel) -> None:
-        self._reader.forget_channel(channel.number)
         del self.channels[channel.number]
         self.listener.channels_closed += 1
         self.listener.closed_channels.add(channel.counters)
