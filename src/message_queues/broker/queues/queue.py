@@ -701,8 +701,8 @@ class Queue:
                 letters.append(letter)
         if letters:
             self._home.office.take(letters)
-        if retains and self._retained is not None:
-            self._forward_retained(self._retained)
+        if self._retained is not None:
+            self._retained.forward(self._clock.now_ms())
 
     def _letter(self, message: QueueMessage, entry: Entry | None, reason: str, exchange: str) -> DeadLetter:
         return DeadLetter(self, message, entry, reason, exchange, self.settings.dead_letter_routing_key)
@@ -725,18 +725,13 @@ class Queue:
 
     def _retain(self, letter: DeadLetter) -> None:
         if self._retained is None:
-            self._retained = RetainedDeadLetters(self._home.office, self._home.group_commit, self._settle_retained)
+            self._retained = RetainedDeadLetters(self._home.office, self._home.group_commit, self._settle_retained, self._wake_at)
         self._retained.add(letter)
 
     def _settle_retained(self, entry: Entry) -> None:
         self.settle_dead(entry)
-        if self._retained is not None and not self._is_closed:
-            self._forward_retained(self._retained)
-
-    def _forward_retained(self, retained: RetainedDeadLetters) -> None:
-        retained.forward(self._clock.now_ms())
-        if retained.next_retry_ms is not None:
-            self._wake_at(retained.next_retry_ms)
+        if self._retained is not None:
+            self._retained.forward(self._clock.now_ms())
 
     # Time
 
@@ -763,7 +758,7 @@ class Queue:
             return
         if self._retained is not None:
             self._retained.retry(now_ms)
-            self._forward_retained(self._retained)
+            self._retained.forward(now_ms)
         dead: list[tuple[Entry, str]] = []
         self._end_delays(now_ms)
         self._drop_overflow(dead)

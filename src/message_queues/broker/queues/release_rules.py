@@ -25,7 +25,7 @@ class QuorumRules:
 
 
 def quorum_rules(version: RabbitVersion) -> QuorumRules:
-    release = _release(version)
+    release = version.pair
     return QuorumRules(
         levels=32 if release >= (4, 3) else 2 if release >= (4, 0) else 1,
         counts_every_return=release < (4, 0),
@@ -33,15 +33,10 @@ def quorum_rules(version: RabbitVersion) -> QuorumRules:
         tells_acquired_count=release >= (4, 0),
         hands_over_activity=release >= (4, 0),
         delays_retries=release >= (4, 3),
-        releases_late_deliveries=release >= (4, 3),
+        releases_late_deliveries=version.cancels_late_consumers,
     )
 
 
 def death_customs(version: RabbitVersion) -> DeathCustoms:
-    release = _release(version)
+    release = version.pair
     return DeathCustoms(trusts_publishers=release < (4, 0), names_last=release >= (3, 13), keeps_copies=release >= (3, 13))
-
-
-def _release(version: RabbitVersion) -> tuple[int, int]:
-    major, minor = version.message_string.split(".")[:2]
-    return int(major), int(minor)

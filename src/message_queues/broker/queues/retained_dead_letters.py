@@ -32,13 +32,16 @@ class _Pending:
 
 
 class RetainedDeadLetters:
-    __slots__ = ("_group_commit", "_office", "_settle", "_underway", "_waiting", "bytes")
+    __slots__ = ("_group_commit", "_office", "_settle", "_underway", "_waiting", "_wake_at", "bytes")
 
-    def __init__(self, office: DeadLetterOffice, group_commit: GroupCommit, settle: Callable[[Entry], None]) -> None:
-        """`settle` is told of each original that is stored everywhere."""
+    def __init__(
+        self, office: DeadLetterOffice, group_commit: GroupCommit, settle: Callable[[Entry], None], wake_at: Callable[[int], None]
+    ) -> None:
+        """`settle` is told of each original that is stored everywhere, `wake_at` when `retry` is to be called."""
         self._office = office
         self._group_commit = group_commit
         self._settle = settle
+        self._wake_at = wake_at
         self._waiting: deque[DeadLetter] = deque()
         self._underway: list[_Pending] = []
         self.bytes = 0
@@ -64,10 +67,6 @@ class RetainedDeadLetters:
             if not pending.waits_for_disk and pending.tried_ms + RETRY_MS <= now_ms:
                 self._try(pending, now_ms)
 
-    @property
-    def next_retry_ms(self) -> int | None:
-        return min((pending.tried_ms + RETRY_MS for pending in self._underway if not pending.waits_for_disk), default=None)
-
     def clear(self) -> list[Entry]:
         """Gives all up; returns the originals."""
         letters = [*(pending.letter for pending in self._underway), *self._waiting]
@@ -92,13 +91,19 @@ class RetainedDeadLetters:
         elif pending.stored_in and not is_refused:
             # The targets that refused it are gone.
             self._finish(pending)
+        else:
+            self._wake_at(now_ms + RETRY_MS)
 
     def _stored(self, pending: _Pending, names: list[str], is_refused: bool, failures: Failures) -> None:
         pending.waits_for_disk = False
+        if pending not in self._underway:
+            return
         if not failures:
             pending.stored_in.update(names)
-            if not is_refused and pending in self._underway:
+            if not is_refused:
                 self._finish(pending)
+                return
+        self._wake_at(pending.tried_ms + RETRY_MS)
 
     def _finish(self, pending: _Pending) -> None:
         self._underway.remove(pending)
