@@ -94,6 +94,9 @@ class Consumers:
             successor = self._successor()
             if self.single_active and successor is not None:
                 self._activate(successor)
+        elif self.is_quiescing and self.active is not None and not self._is_outranked(self.active):
+            # Who was to take over has gone.
+            self._activate(self.active)
         return True
 
     def clear(self) -> list[Consumer]:
@@ -113,18 +116,23 @@ class Consumers:
         `holds`: whether a consumer has messages unacknowledged.
         """
         active = self.active
-        successor = self._successor()
-        if not self.takes_over or active is None or successor is None or successor.priority <= active.priority:
+        if not self.takes_over or active is None or not self._is_outranked(active):
             return False
         if holds(active):
             if not self.is_quiescing:
                 self.is_quiescing = True
                 self._leave(active)
             return False
+        successor = self._successor()
         self._leave(active)
         active.is_active = False
-        self._activate(successor)
+        if successor is not None:
+            self._activate(successor)
         return True
+
+    def _is_outranked(self, active: Consumer) -> bool:
+        successor = self._successor()
+        return successor is not None and successor.priority > active.priority
 
     def _successor(self) -> Consumer | None:
         """The highest priority, then who was first."""
