@@ -1,6 +1,7 @@
 import pytest
 
-from message_queues.broker.queues.shovel_parameters import field_value, shovel_definition, shovel_errors
+from message_queues.broker.queues.shovel_parameters import check_shovel, field_value, shovel_definition, shovel_errors
+from message_queues.errors import InvalidArgument
 
 QUEUES = {"src-uri": "amqp://", "src-queue": "from", "dest-uri": "amqp://", "dest-queue": "to"}
 
@@ -132,6 +133,15 @@ def test_everything_that_is_missing_is_told() -> None:
         'Key "dest-uri" not found in s',
     ]
     assert errors("text") == ['s not a list <<"text">>']
+
+
+def test_a_wrong_shovel_is_refused_with_all_that_is_wrong() -> None:
+    check_shovel("s", QUEUES)
+    with pytest.raises(InvalidArgument) as refused:
+        check_shovel("s", QUEUES | {"ack-mode": 1, "src-queue": 2})
+    assert str(refused.value) == (
+        "Validation failed\n\nack-mode should be binary, actually was 1\nsrc-queue should be binary, actually was 2\n"
+    )
 
 
 def test_json_becomes_fields() -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from message_queues.broker.queues.amqp_uri import InvalidUri, parse_amqp_uri
 from message_queues.broker.queues.erlang_terms import printed_json
+from message_queues.errors import InvalidArgument
 from message_queues.records.field_table import FieldTable, FieldValue
 
 AMQP = "amqp091"
@@ -166,6 +167,13 @@ def field_value(value: object) -> FieldValue:
     if isinstance(value, Mapping):
         return {str(name): field_value(item) for name, item in value.items()}
     return [field_value(item) for item in value] if isinstance(value, Sequence) else str(value)
+
+
+def check_shovel(name: str, value: object, user: str = "", may_open: Callable[[str], bool] = lambda virtual_host: True) -> None:
+    """Raises InvalidArgument."""
+    errors = shovel_errors(name, value, user, may_open)
+    if errors:
+        raise InvalidArgument("\n".join(("Validation failed\n", *errors, "")))
 
 
 def shovel_errors(name: str, value: object, user: str, may_open: Callable[[str], bool]) -> list[str]:
