@@ -30,8 +30,10 @@ Confirmed = Callable[[int, bool], None]
 
 
 class Source(Protocol):
-    uri: str
-    """Without secrets."""
+    @property
+    def uri(self) -> str:
+        """Without secrets."""
+        ...
 
     async def connect(self, lost: Lost) -> None:
         """Raises EndLost. Afterwards `lost` is called at most once."""
@@ -54,9 +56,11 @@ class Source(Protocol):
 
 
 class Target(Protocol):
-    uri: str
     is_blocked: bool
     """Asks for no more messages at the moment."""
+
+    @property
+    def uri(self) -> str: ...
 
     async def connect(self, lost: Lost) -> None: ...
 
