@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from message_queues.broker.queues.amqp_uri import parse_amqp_uri
 from message_queues.broker.queues.erlang_terms import quoted
 from message_queues.broker.queues.shovel_parameters import LOCAL, ShovelDefinition, shovel_definition
+from message_queues.servers.amqp.listener import NODE_NAME
 from message_queues.servers.shovels.ends import Source, Target
 from message_queues.servers.shovels.local_source import LocalSource
 from message_queues.servers.shovels.local_target import LocalTarget
@@ -91,8 +91,7 @@ class Shovels:
         task.add_done_callback(self._stopping.discard)
 
     def _cluster_name(self) -> str:
-        named = self._broker.parameters.global_value("cluster_name")
-        return named if isinstance(named, str) else f"rabbit@{socket.gethostname().split('.')[0]}"
+        return str(self._broker.parameters.global_value("cluster_name") or NODE_NAME)
 
 
 def _ends(broker: "Broker", definition: ShovelDefinition) -> tuple[Source, Target]:
