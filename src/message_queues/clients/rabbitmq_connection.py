@@ -30,7 +30,7 @@ if logging.getLogger("pika").level == logging.NOTSET:
     logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = 2.0
 ANSWER_S = 30.0
 """How long an order may take."""
 CLOSE_S = 5.0
@@ -192,11 +192,17 @@ class RabbitConnection:
     def _run(self) -> None:
         assert self._loop is not None
         asyncio.set_event_loop(self._loop)
+        self._loop.set_exception_handler(self._unexpected)
         self._loop.call_soon(self._connect)
         try:
             self._loop.run_forever()
         finally:
             self._loop.close()
+
+    def _unexpected(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # pika fails an assertion of its own when a connection is closed before it is open.
+        if not self._closing:
+            loop.default_exception_handler(context)
 
     def _connect(self) -> None:
         if self._closing:

@@ -9,6 +9,8 @@ from pika.adapters.utils import connection_workflow
 
 from message_queues import errors
 
+_GUESSES = (pika.exceptions.ProbableAuthenticationError, pika.exceptions.ProbableAccessDeniedError)
+
 _BY_CODE: Mapping[int, Callable[[str], errors.MessageQueuesError]] = {
     311: errors.ContentTooLarge,
     313: errors.NoConsumers,
@@ -28,6 +30,8 @@ _BY_CODE: Mapping[int, Callable[[str], errors.MessageQueuesError]] = {
     541: errors.InternalFailure,
 }
 
+_SAID_BY_BROKER = re.compile(r"\((\d+)\) ['\"](.*)['\"]", re.DOTALL)
+"""In pika's guesses at why a handshake was ended, which are texts."""
 _CODE_NAME = re.compile(r"[A-Z]+(_[A-Z]+)* - ")
 
 
@@ -51,6 +55,9 @@ def error_of(error: BaseException, address: str) -> errors.MessageQueuesError:
         made = error_of_reply(cause.reply_code, cause.reply_text)
         made.add_note(address)
         return made
+    said = _SAID_BY_BROKER.search(str(cause)) if isinstance(cause, _GUESSES) else None
+    if said is not None:
+        return error_of_reply(int(said.group(1)), said.group(2))
     if isinstance(cause, pika.exceptions.ProbableAuthenticationError | pika.exceptions.AuthenticationError):
         return errors.NotAuthorized(f"{address} refuses the user name or the password")
     if isinstance(cause, pika.exceptions.ProbableAccessDeniedError):
