@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from message_queues.broker.access import ADMINISTRATOR, Access
+from message_queues.broker.alarms import DISK_FREE_LIMIT_BYTES, Alarms
 from message_queues.broker.clock import Clock, SystemClock, Timers
 from message_queues.broker.cluster.nodes import Node, Nodes
 from message_queues.broker.configs.broker_configs import BrokerConfig
@@ -35,6 +37,11 @@ from message_queues.broker.events import (
 from message_queues.broker.internal_topics import automatic_topic
 from message_queues.broker.logs.partition import LogHome
 from message_queues.broker.producer_ids import ProducerIds
+from message_queues.broker.queues.backlog import BacklogHome, Residence
+from message_queues.broker.queues.queue_home import QueueHome
+from message_queues.broker.queues.version import rabbit_version
+from message_queues.broker.queues.virtual_host import VirtualHostHome
+from message_queues.broker.queues.virtual_hosts import DEFAULT_VIRTUAL_HOST, VirtualHosts
 from message_queues.broker.retention import RetentionSweep
 from message_queues.broker.topics import Topic, Topics, TopicSpec
 from message_queues.errors import DamagedFile, MessageQueuesError, MissingNodes, PolicyViolation, StorageError
@@ -42,12 +49,14 @@ from message_queues.storage.data_directory import DataDirectory
 from message_queues.storage.filesystem import DiskFileSystem
 from message_queues.storage.group_commit import Failures, GroupCommit, RunInBackground
 from message_queues.storage.journal import Journal
+from message_queues.storage.message_store import StoreHome
 from message_queues.storage.open_files import OpenFiles
 
 logger = logging.getLogger(__name__)
 
 EVENTS_PER_SNAPSHOT = 50_000
-TOPIC_DIRECTORY = re.compile("[0-9a-f]{32}")
+ID_DIRECTORY = re.compile("[0-9a-f]{32}")
+"""Of a topic or a queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,14 @@ class BrokerSettings:
     """Kafka's broker configurations by their names."""
     fsync: bool = False
     max_open_files: int = 512
+    rabbit_version: str = "4.3"
+    default_user: str = "guest"
+    default_password: str = "guest"
+    resident_bytes: int = 64 * 1024 * 1024
+    """How much of the messages in queues is in memory."""
+    memory_high_watermark_bytes: int | None = None
+    """None: RabbitMQ's share of the machine's memory."""
+    disk_free_limit_bytes: int = DISK_FREE_LIMIT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,18 @@ class Broker:
             self.timers, GroupSettings.of(self.config.int), self.nodes.ids, self.topics.partition_count, self.commit
         )
         self.group_configs: dict[str, dict[str, str]] = {}
+        self.rabbit_version = rabbit_version(settings.rabbit_version)
+        self.alarms = Alarms(self.patience, self.data_path, settings.memory_high_watermark_bytes, settings.disk_free_limit_bytes)
+        self._is_replaying = False
+        self._settings = settings
+        self.virtual_hosts = VirtualHosts(self.commit)
+        self.parameters = self.virtual_hosts.parameters
+        self.access = Access(self.commit, self.virtual_hosts.__contains__)
+        self.virtual_hosts.on_deleted.append(self.access.virtual_host_deleted)
+        self.virtual_hosts.open(self._virtual_host_home(settings, home))
         self._apply: dict[type[Event], Callable[..., object]] = {
+            **self.virtual_hosts.appliers,
+            **self.access.appliers,
             ClusterCreated: self._apply_cluster_created,
             TopicCreated: self.topics.apply_created,
             PartitionsAdded: self.topics.apply_partitions_added,
@@ -107,22 +135,57 @@ class Broker:
         }
         self._retention = RetentionSweep(self.timers, self.config, self.topics.partitions)
 
+    def _virtual_host_home(self, settings: BrokerSettings, home: LogHome) -> VirtualHostHome:
+        stores = StoreHome(home.open_files, self.group_commit, home.run_in_background)
+        queues = QueueHome(
+            clock=self.clock,
+            timers=self.timers,
+            call_soon=self._turn.call_soon,
+            group_commit=self.group_commit,
+            backlogs=BacklogHome(stores, Residence(settings.resident_bytes)),
+            directory=str(self._data.queues),
+            dead_letters=self.virtual_hosts,
+            version=self.rabbit_version,
+        )
+        return VirtualHostHome(
+            queues=queues,
+            commit=self.commit,
+            apply=self.apply,
+            policies=self.virtual_hosts.applied_policies,
+            churn=self.virtual_hosts.queue_churn,
+            remove_files=self._remove_queue_files,
+            is_replaying=lambda: self._is_replaying,
+        )
+
     # Opening and closing
 
     def open(self) -> None:
         """Replays the journal; raises DamagedFile, NewerFormat or MissingNodes. Logs are opened at their first use."""
+        self._is_replaying = True
         for sequence, _, body in self._journal.replay():
             self._replay(sequence, body)
+        self._is_replaying = False
         self.producer_ids.replayed()
         self._check_nodes()
         leftovers = self._leftovers()
         if not self.cluster_id:
             self._create_cluster(leftovers)
-        for directory in leftovers:
+        for directory in (*leftovers, *self._leftover_queues()):
             # A topic's files go after its deletion is durable: a crash between the two leaves them.
             self._files.remove_tree(directory)
+        if not self.virtual_hosts:
+            self._create_virtual_host()
         self.groups.loaded()
         self._retention.start()
+        self.alarms.start()
+
+    def _create_virtual_host(self) -> None:
+        """The default one, and the user who may do everything in it."""
+        self.virtual_hosts.put(DEFAULT_VIRTUAL_HOST, description="Default virtual host")
+        user = self._settings.default_user
+        self.access.put_user(user, password=self._settings.default_password, tags=[ADMINISTRATOR])
+        self.access.set_permissions(user, DEFAULT_VIRTUAL_HOST, configure=".*", write=".*", read=".*")
+        self.group_commit.commit_now()
 
     def _create_cluster(self, leftovers: list[str]) -> None:
         if leftovers:
@@ -138,7 +201,9 @@ class Broker:
     def close(self) -> None:
         """Everything that was acknowledged is flushed; the next start finds checkpoints and a short journal, if the disk takes them."""
         self.groups.stop()
+        self.alarms.stop()
         self.group_commit.commit_now()
+        self.virtual_hosts.close()
         self._close_partitions()
         try:
             if self._journal_failure is None:
@@ -176,7 +241,11 @@ class Broker:
     def _leftovers(self) -> list[str]:
         """Directories of topics that the journal does not know."""
         known = {topic_id.hex() for topic_id in self.topics.by_id}
-        return [str(entry) for entry in self._data.topics.iterdir() if TOPIC_DIRECTORY.fullmatch(entry.name) and entry.name not in known]
+        return [str(entry) for entry in self._data.topics.iterdir() if ID_DIRECTORY.fullmatch(entry.name) and entry.name not in known]
+
+    def _leftover_queues(self) -> list[str]:
+        known = {queue.queue_id.hex() for host in self.virtual_hosts.values() for queue in host.queues.values()}
+        return [str(entry) for entry in self._data.queues.iterdir() if ID_DIRECTORY.fullmatch(entry.name) and entry.name not in known]
 
     # Durable facts
 
@@ -242,6 +311,8 @@ class Broker:
         for group_id, group_configs in self.group_configs.items():
             yield GroupConfigsAltered(group_id=group_id, changes=dict(group_configs))
         yield from self.producer_ids.state_events()
+        yield from self.virtual_hosts.state_events()
+        yield from self.access.state_events()
         yield from self.groups.state_events()
 
     def _apply_cluster_created(self, event: ClusterCreated) -> None:
@@ -327,3 +398,16 @@ class Broker:
         except (OSError, StorageError) as error:
             # The next start removes what is left.
             logger.warning("files of a deleted topic remain", extra={"directory": directory, "error": str(error)})
+
+    # Queues
+
+    def _remove_queue_files(self, directory: str) -> None:
+        """Once it is durable that the queue is gone."""
+        if self._is_replaying:
+            return
+
+        def remove(failures: Failures) -> None:
+            self._open_files.discard_directory(directory)
+            self._turn.run_in_background(lambda: self._remove_tree(directory), lambda: None)
+
+        self.group_commit.when_durable(remove)

@@ -9,8 +9,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from message_queues.broker.access import AccessEvent
 from message_queues.broker.coordination.events import CoordinationEvent
 from message_queues.broker.event import Event
+from message_queues.broker.queues.events import VirtualHostEvent
 
 
 class ClusterCreated(Event, frozen=True, tag="ClusterCreated"):
@@ -70,6 +72,8 @@ BrokerEvent: TypeAlias = (
     | GroupConfigsAltered
     | ProducerIdsReserved
     | CoordinationEvent
+    | VirtualHostEvent
+    | AccessEvent
 )
 
 encode_event: Callable[[Event], bytes] = msgspec.msgpack.Encoder().encode

@@ -4,6 +4,7 @@ format          the version of what lies here, as a decimal number
 lock            held with flock by the running server; holds its process id
 journal.sqlite  metadata events
 topics/         the logs: {topic id in hex}/{partition}/
+queues/         the queues: {queue id in hex}/…
 """
 
 import contextlib
@@ -29,6 +30,7 @@ class DataDirectory:
         try:
             self._check_format()
             self.topics.mkdir(exist_ok=True)
+            self.queues.mkdir(exist_ok=True)
         except BaseException as error:
             os.close(self._lock)
             if isinstance(error, OSError):
@@ -42,6 +44,10 @@ class DataDirectory:
     @property
     def topics(self) -> Path:
         return self.path / "topics"
+
+    @property
+    def queues(self) -> Path:
+        return self.path / "queues"
 
     def close(self) -> None:
         os.close(self._lock)
