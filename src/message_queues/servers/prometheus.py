@@ -23,5 +23,6 @@ class PrometheusServer:
 
     def _application(self) -> Application:
         from message_queues.servers.management.metrics import PrometheusApplication
+        from message_queues.servers.management.node import Node
 
-        return PrometheusApplication(self._broker, self._amqp)
+        return PrometheusApplication(Node(self._broker, self._amqp))

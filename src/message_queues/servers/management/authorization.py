@@ -13,7 +13,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from message_queues.errors import MessageQueuesError
-from message_queues.servers.amqp.authentication import LOOPBACK_USERS, is_loopback
+from message_queues.servers.amqp.authentication import is_loopback
 from message_queues.servers.management.answers import REALM, Refused, not_authorised
 from message_queues.servers.management.call import Call
 
@@ -46,7 +46,7 @@ def login(call: Call, name: str, password: str) -> "User":
         call.node.attempts.failed(call.peer_host, name)
         said = "Not_Authorized" if call.node.version.is_4 else "Login failed"
         raise Refused(401, "not_authorized", said, headers=[REALM]) from error
-    if name in LOOPBACK_USERS and not is_loopback(call.peer_host):
+    if name in call.node.loopback_users and not is_loopback(call.peer_host):
         call.node.attempts.failed(call.peer_host, name)
         raise not_authorised("User can only log in via localhost")
     if not MANAGEMENT_TAGS.intersection(user.tags):

@@ -158,8 +158,6 @@ RESOURCES = [
     ),
     Resource("/bindings/:vhost/e/:source/:dtype/:destination/:props", of_virtual_host, get=one, delete=unbind, exists=exists),
     Resource("/exchanges/:vhost/:exchange/bindings/source", of_virtual_host, get=of_source, exists=virtual_host_exists),
-    Resource(
-        "/exchanges/:vhost/:exchange/bindings/destination", of_virtual_host, get=of_exchange_as_destination, exists=virtual_host_exists
-    ),
+    Resource("/exchanges/:vhost/:exchange/bindings/destination", of_virtual_host, get=of_destination, exists=virtual_host_exists),
     Resource("/queues/:vhost/:queue/bindings", of_virtual_host, get=of_queue, exists=virtual_host_exists),
 ]

@@ -1,7 +1,7 @@
 """Consumers of queues, whichever channel they are on."""
 
 from message_queues.broker.queues.queue import Queue
-from message_queues.servers.amqp.channel import ChannelConsumer
+from message_queues.servers.amqp.consuming import ChannelConsumer
 from message_queues.servers.management import authorization
 from message_queues.servers.management.answers import Answer, bad_request
 from message_queues.servers.management.authorization import anyone
@@ -24,7 +24,7 @@ def consumer_facts(call: Call, queue: Queue, consumer: object) -> Item:
             "active": True,
             "activity_status": "up",
             "consumer_tag": getattr(consumer, "tag", ""),
-            "consumer_timeout": call.node.consumer_timeout_ms(queue),
+            "consumer_timeout": timeout_ms(call, queue),
             "exclusive": False,
             "prefetch_count": 0,
             "user": "",
@@ -47,10 +47,15 @@ def consumer_facts(call: Call, queue: Queue, consumer: object) -> Item:
             "user": connection.user_name,
         },
         "consumer_tag": consumer.tag,
-        "consumer_timeout": call.node.consumer_timeout_ms(queue),
+        "consumer_timeout": timeout_ms(call, queue),
         "exclusive": consumer.is_exclusive,
         "prefetch_count": consumer.prefetch_count,
     }
+
+
+def timeout_ms(call: Call, queue: Queue) -> int:
+    wanted = queue.settings.consumer_timeout_ms
+    return call.node.version.consumer_timeout_ms if wanted is None else wanted
 
 
 def consumers(call: Call) -> Answer:

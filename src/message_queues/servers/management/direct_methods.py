@@ -63,3 +63,15 @@ def check_opens(call: Call, virtual_host: str) -> None:
     """A direct channel is opened in the virtual host: administrators without permissions there may not. Raises Refused."""
     if not call.broker.access.has_permissions(call.user.name, virtual_host):
         raise not_authorised(REFUSED)
+
+
+@contextmanager
+def validated(*, escapes: bool = False) -> Iterator[None]:
+    """What is refused is a bad request, said as it stands; RabbitMQ 3 escapes some of it for HTML."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except MessageQueuesError as error:
+        said = str(error)
+        raise bad_request(said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") if escapes else said) from error

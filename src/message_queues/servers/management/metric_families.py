@@ -1,6 +1,5 @@
 """The families of RabbitMQ's metrics: of which objects, what of each, under which names."""
 
-import os
 import re
 import resource
 import time
@@ -615,7 +614,8 @@ CLUSTER_FAMILIES = (
             (
                 "exchange_name",
                 "gauge",
-                "Enumerates exchanges without any additional info. This value is cluster-wide. A cheaper alternative to `exchange_bindings`",
+                "Enumerates exchanges without any additional info. This value is cluster-wide. "
+                "A cheaper alternative to `exchange_bindings`",
             )
         ),
         exchange_names,

@@ -18,8 +18,8 @@ from message_queues.servers.management.metric_families import (
     CLUSTER_FAMILIES,
     FAMILIES,
     MEMORY,
-    Family,
     PROCESS,
+    Family,
     Metric,
     Subject,
 )

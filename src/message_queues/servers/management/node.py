@@ -5,12 +5,12 @@ RabbitMQ's facts about the Erlang runtime have no counterpart: they are numbers 
 
 import os
 import platform
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from message_queues.servers.amqp.listener import NODE_NAME
 from message_queues.servers.management import counters
 from message_queues.servers.management.samples import Sampler, Series, Values
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from message_queues.servers.amqp.channel import AmqpChannel
     from message_queues.servers.amqp.connection import AmqpConnection
     from message_queues.servers.amqp.listener import AmqpListener
+    from message_queues.servers.shovels.shovels import Shovels
 
 PLUGINS = (
     ("rabbitmq_consistent_hash_exchange", "Consistent Hash Exchange Type"),
@@ -51,6 +52,8 @@ AUTH_MECHANISMS = (
 )
 RUNTIME = f"Python {platform.python_version()}"
 
+PROTOCOLS = {"amqp": "amqp", "amqps": "amqp/ssl", "management": "http", "prometheus": "http/prometheus"}
+"""RabbitMQ's names of what this server speaks."""
 MOST_SOURCES = 1_000
 """Addresses whose log-ins are counted one by one."""
 
@@ -102,15 +105,29 @@ EVERYTHING = Everything()
 
 
 class Node:
-    def __init__(self, broker: "Broker", amqp: "AmqpListener | None") -> None:
+    def __init__(
+        self,
+        broker: "Broker",
+        amqp: "AmqpListener | None",
+        addresses: Mapping[str, list[str]] | None = None,
+        shovels: "Shovels | None" = None,
+        tls_certificate: str | None = None,
+    ) -> None:
         self.broker = broker
         self.amqp = amqp
+        self.shovels = shovels
         self.version = broker.rabbit_version
-        self.name = f"rabbit@{socket.gethostname().split('.')[0]}"
+        self.name = NODE_NAME
         self.started_ms = broker.clock.now_ms()
-        self.listenings: list[Listening] = []
+        self._addresses = addresses if addresses is not None else {}
+        self._tls_certificate = tls_certificate or ""
         self.attempts = Attempts()
         self.sampler = Sampler(broker.timers, self._look)
+
+    @property
+    def loopback_users(self) -> frozenset[str]:
+        """They log in from this machine only."""
+        return self.amqp.limits.loopback_users if self.amqp is not None else frozenset()
 
     # The cluster
 
@@ -126,6 +143,16 @@ class Node:
     @property
     def uptime_ms(self) -> int:
         return self.broker.clock.now_ms() - self.started_ms
+
+    @property
+    def listenings(self) -> list[Listening]:
+        """The ports of the server, by protocol."""
+        found = []
+        for kind, protocol in PROTOCOLS.items():
+            for address in self._addresses.get(kind, ()):
+                host, _, port = address.rpartition(":")
+                found.append(Listening(protocol, host, int(port), self._tls_certificate if protocol.endswith("/ssl") else ""))
+        return found
 
     # Connections and channels
 

@@ -6,13 +6,12 @@ Both behave as a channel that is opened for the call: the permissions of AMQP ho
 import base64
 import binascii
 import re
-from dataclasses import replace
 
 from message_queues.broker.queues.consumer import ReturnReason
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.queue import STREAM, Queue
+from message_queues.broker.queues.queue import Queue
 from message_queues.broker.queues.virtual_host import QueueSpec, VirtualHost
-from message_queues.errors import AccessRefused, NotImplementedByBroker, PreconditionFailed, ResourceLocked
+from message_queues.errors import AccessRefused, PreconditionFailed
 from message_queues.records.properties import Properties, read_attributes, read_properties, with_headers, write_properties
 from message_queues.servers.amqp.counters import ChannelCounters
 from message_queues.servers.amqp.publishing import REFUSED, TOPIC, check_expiration
@@ -110,20 +109,16 @@ def properties_of(document: object) -> Properties:
         return Properties()
     if not isinstance(document, dict):
         raise bad_request("properties must be an object")
-    properties = Properties()
     for name in NUMBERS:
-        if name in document:
-            value = document[name]
-            if not isinstance(value, int) or isinstance(value, bool):
-                raise bad_request(["not_int", name])
-            properties = replace(properties, **{name: value})
+        value = document.get(name, 0)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise bad_request(["not_int", name])
     for name in TEXTS:
-        if name in document:
-            if not isinstance(document[name], str):
-                raise bad_request(["not_string", name])
-            properties = replace(properties, **{name: document[name]})
+        if not isinstance(document.get(name, ""), str):
+            raise bad_request(["not_string", name])
+    properties = Properties(**{name: document[name] for name in (*NUMBERS, *TEXTS) if name in document})
     if "headers" in document:
-        properties = replace(properties, headers=field_table(document["headers"]))
+        properties.headers = field_table(document["headers"])
     return properties
 
 
@@ -161,13 +156,6 @@ def get(call: Call) -> Answer:
 
 def take(queue: Queue, most: int, mode: str) -> list[tuple[Entry, int]]:
     """Messages, each with how many were left behind it; all stay out until the last is taken."""
-    if queue.kind == STREAM:
-        raise NotImplementedByBroker(f"basic.get not supported by stream queues queue '{queue.name}' in vhost '{queue.virtual_host}'")
-    if queue.settings.single_active_consumer:
-        raise ResourceLocked(
-            f"cannot obtain access to locked queue '{queue.name}' in vhost '{queue.virtual_host}'. basic.get operations are not supported "
-            "by quorum queues with single active consumer"
-        )
     no_ack = mode == "ack_requeue_false"
     taken: list[tuple[Entry, int]] = []
     size = 0
