@@ -11,6 +11,7 @@ import contextlib
 import errno
 import logging
 import shutil
+import ssl
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +19,12 @@ from typing import TYPE_CHECKING
 
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
 from message_queues.broker.clock import Clock, ManualClock, SystemClock
-from message_queues.errors import PortTaken, StorageError
+from message_queues.errors import InvalidArgument, PortTaken, StorageError
+from message_queues.servers.amqp.limits import AmqpLimits
+from message_queues.servers.amqp.listener import AmqpListener
 from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
+from message_queues.servers.management.server import ManagementServer
+from message_queues.servers.prometheus import PrometheusServer
 from message_queues.servers.timer_driver import TimerDriver
 from message_queues.settings import ServerSettings
 from message_queues.storage.data_directory import DataDirectory
@@ -53,6 +58,9 @@ class Server:
         self._listeners: list[asyncio.Server] = []
         self._drivers: list[TimerDriver] = []
         self._clock_control: ClockControl | None = None
+        self.amqp: AmqpListener | None = None
+        """From `start` on, if AMQP or its management is served."""
+        self._http: list[ManagementServer | PrometheusServer] = []
 
     async def start(self) -> Addresses:
         """Opens the data directory, replays it, listens. Raises StorageError, PortTaken; then nothing is left open."""
@@ -62,6 +70,8 @@ class Server:
             self._open_broker()
             if self.settings.serves("kafka"):
                 self.addresses["kafka"] = await self._listen_kafka()
+            if any(map(self.settings.serves, ("amqp", "management", "prometheus"))):
+                await self._listen_rabbitmq()
             if isinstance(self.clock, ManualClock):
                 self.addresses["clock"] = [await self._listen_clock(self.clock)]
             undo.pop_all()
@@ -81,6 +91,8 @@ class Server:
             driver.stop()
         if self._clock_control is not None:
             await self._clock_control.stop()
+        for http in self._http:
+            await http.stop()
         # Whatever was taken in meanwhile; after that no thread has any work that would come back to a closed broker.
         await self._committed()
         self._background.shutdown(wait=True)
@@ -102,14 +114,21 @@ class Server:
         for node in self.nodes:
             for connection in tuple(node.connections):
                 connection.close()
+        if self.amqp is not None:
+            self.amqp.close("broker forced connection closure with reason 'shutdown'")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_REPLIES_S):
-                while any(node.connections for node in self.nodes):  # noqa: ASYNC110 - one event for all would be a set of its own
+                while self._is_connected():  # noqa: ASYNC110 - one event for all would be a set of its own
                     await asyncio.sleep(0.001)
         for node in self.nodes:
             for connection in tuple(node.connections):
                 connection.abort()
+        if self.amqp is not None:
+            self.amqp.abort()
         await asyncio.sleep(0)
+
+    def _is_connected(self) -> bool:
+        return any(node.connections for node in self.nodes) or (self.amqp is not None and bool(self.amqp.connections))
 
     def _open_broker(self) -> None:
         settings = self.settings
@@ -143,8 +162,7 @@ class Server:
             node = KafkaNode(self.broker, node_id, limits)
             node.ports = ports
             self.nodes.append(node)
-            listener = await self._bind(node, port)
-            self._listeners.append(listener)
+            listener = await self._bind(lambda node=node: KafkaConnection(node), port, "--kafka-port")
             ports[node_id] = listener.sockets[0].getsockname()[1]
         # Nobody is let in before all ports are known: who came early would never hear of the nodes that bind last.
         for listener in self._listeners:
@@ -158,14 +176,70 @@ class Server:
         self._clock_control = ClockControl(clock, self.broker.timers)
         return await self._clock_control.listen(self.settings.host)
 
-    async def _bind(self, node: KafkaNode, port: int) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
+    async def _listen_rabbitmq(self) -> None:
+        settings = self.settings
+        limits = AmqpLimits(
+            heartbeat_s=settings.heartbeat,
+            channel_max=settings.channel_max,
+            frame_max=settings.frame_max,
+            max_message_bytes=settings.max_message_bytes,
+            max_connections=settings.max_connections,
+            max_unacknowledged=settings.max_unacknowledged,
+            loopback_users=frozenset(settings.loopback_users),
+        )
+        self.amqp = amqp = AmqpListener(self.broker, limits)
+        listeners = []
+        if settings.serves("amqp"):
+            listeners.append(await self._bind(amqp.connection, settings.amqp_port, "--amqp-port"))
+            self.addresses["amqp"] = [self._address(listeners[-1])]
+            if settings.amqps_port is not None:
+                tls = self._tls()
+                listeners.append(await self._bind(amqp.tls_connection, settings.amqps_port, "--amqps-port", tls))
+                self.addresses["amqps"] = [self._address(listeners[-1])]
+        if settings.serves("management"):
+            management = ManagementServer(self.broker, amqp, self.addresses, tls_certificate=settings.tls_certificate)
+            self.addresses["management"] = [await self._listen_http(management, settings.management_port, "--management-port")]
+        if settings.serves("prometheus"):
+            prometheus = PrometheusServer(self.broker, amqp)
+            self.addresses["prometheus"] = [await self._listen_http(prometheus, settings.prometheus_port, "--prometheus-port")]
+        for listener in listeners:
+            await listener.start_serving()
+
+    async def _listen_http(self, server: ManagementServer | PrometheusServer, port: int, flag: str) -> str:
+        self._http.append(server)
         try:
-            return await loop.create_server(lambda: KafkaConnection(node), self.settings.host, port, backlog=1024, start_serving=False)
+            return await server.listen(self.settings.host, port)
+        except PortTaken as error:
+            raise PortTaken(str(error).replace("another port (", f"another port with {flag} (")) from error
+
+    def _tls(self) -> ssl.SSLContext:
+        settings = self.settings
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        try:
+            context.load_cert_chain(str(settings.tls_certificate), settings.tls_key)
+            if settings.tls_ca is not None:
+                context.load_verify_locations(settings.tls_ca)
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(filter(None, (settings.tls_certificate, settings.tls_key, settings.tls_ca)))
+            raise InvalidArgument(f"the TLS files {files} cannot be used: {error}") from error
+        context.verify_mode = {"none": ssl.CERT_NONE, "peer": ssl.CERT_OPTIONAL, "require": ssl.CERT_REQUIRED}[settings.tls_verify]
+        return context
+
+    def _address(self, listener: asyncio.Server) -> str:
+        return f"{self.settings.host}:{listener.sockets[0].getsockname()[1]}"
+
+    async def _bind(
+        self, make_connection: Callable[[], asyncio.Protocol], port: int, flag: str, tls: ssl.SSLContext | None = None
+    ) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        host = self.settings.host
+        try:
+            listener = await loop.create_server(make_connection, host, port, backlog=1024, start_serving=False, ssl=tls)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(
-                    f"port {port} on {self.settings.host} is taken by another process; "
-                    f"stop it, or give another port with --kafka-port (0 picks a free one)"
+                    f"port {port} on {host} is taken by another process; stop it, or give another port with {flag} (0 picks a free one)"
                 ) from error
-            raise PortTaken(f"cannot listen on {self.settings.host}:{port}: {error.strerror or error}") from error
+            raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        self._listeners.append(listener)
+        return listener
