@@ -69,6 +69,7 @@ class BrokerSettings:
     rabbit_version: str = "4.3"
     default_user: str = "guest"
     default_password: str = "guest"
+    default_virtual_host: str = DEFAULT_VIRTUAL_HOST
     resident_bytes: int = 64 * 1024 * 1024
     """How much of the messages in queues is in memory."""
     memory_high_watermark_bytes: int | None = None
@@ -181,10 +182,11 @@ class Broker:
 
     def _create_virtual_host(self) -> None:
         """The default one, and the user who may do everything in it."""
-        self.virtual_hosts.put(DEFAULT_VIRTUAL_HOST, description="Default virtual host")
+        name = self._settings.default_virtual_host
+        self.virtual_hosts.put(name, description="Default virtual host")
         user = self._settings.default_user
         self.access.put_user(user, password=self._settings.default_password, tags=[ADMINISTRATOR])
-        self.access.set_permissions(user, DEFAULT_VIRTUAL_HOST, configure=".*", write=".*", read=".*")
+        self.access.set_permissions(user, name, configure=".*", write=".*", read=".*")
         self.group_commit.commit_now()
 
     def _create_cluster(self, leftovers: list[str]) -> None:
