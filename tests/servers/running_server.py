@@ -102,7 +102,7 @@ async def eventually(condition: Callable[[], object]) -> None:
 async def running_server(**settings: Any) -> AsyncIterator[Server]:
     """On free ports. With `data` it may be started again on what it left."""
     config = CONFIG | settings.pop("config", {})
-    server = Server(ServerSettings(kafka_port=(0,), config=config, **FREE_PORTS, **settings))
+    server = Server(ServerSettings(kafka_port=(0,), config=config, **(FREE_PORTS | settings)))
     await server.start()
     try:
         yield server

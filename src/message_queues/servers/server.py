@@ -15,6 +15,7 @@ import ssl
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
@@ -25,6 +26,7 @@ from message_queues.servers.amqp.listener import AmqpListener
 from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
 from message_queues.servers.management.server import ManagementServer
 from message_queues.servers.prometheus import PrometheusServer
+from message_queues.servers.shovels.shovels import Shovels
 from message_queues.servers.timer_driver import TimerDriver
 from message_queues.settings import ServerSettings
 from message_queues.storage.data_directory import DataDirectory
@@ -60,6 +62,8 @@ class Server:
         self._clock_control: ClockControl | None = None
         self.amqp: AmqpListener | None = None
         """From `start` on, if AMQP or its management is served."""
+        self.shovels: Shovels | None = None
+        """From `start` on, with `amqp`."""
         self._http: list[ManagementServer | PrometheusServer] = []
 
     async def start(self) -> Addresses:
@@ -85,6 +89,8 @@ class Server:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        if self.shovels is not None:
+            await self.shovels.stop()
         await self._committed()
         await self._disconnect()
         for driver in self._drivers:
@@ -142,7 +148,16 @@ class Server:
 
         data = DataDirectory(settings.data or self._own_directory or "")
         broker_settings = BrokerSettings(
-            node_ids=settings.all_node_ids, config=settings.config, fsync=settings.fsync, max_open_files=settings.max_open_files
+            node_ids=settings.all_node_ids,
+            config=settings.config,
+            fsync=settings.fsync,
+            max_open_files=settings.max_open_files,
+            rabbit_version=settings.rabbitmq_version,
+            default_user=settings.default_user,
+            default_password=settings.default_password,
+            default_virtual_host=settings.default_vhost,
+            memory_high_watermark_bytes=settings.memory_high_watermark or None,
+            disk_free_limit_bytes=settings.disk_free_limit,
         )
         try:
             broker = Broker(data, broker_settings, self.clock, Turn(loop.call_soon, run_in_background))
@@ -162,7 +177,7 @@ class Server:
             node = KafkaNode(self.broker, node_id, limits)
             node.ports = ports
             self.nodes.append(node)
-            listener = await self._bind(lambda node=node: KafkaConnection(node), port, "--kafka-port")
+            listener = await self._bind(partial(KafkaConnection, node), port, "--kafka-port")
             ports[node_id] = listener.sockets[0].getsockname()[1]
         # Nobody is let in before all ports are known: who came early would never hear of the nodes that bind last.
         for listener in self._listeners:
@@ -188,6 +203,7 @@ class Server:
             loopback_users=frozenset(settings.loopback_users),
         )
         self.amqp = amqp = AmqpListener(self.broker, limits)
+        self.shovels = Shovels(self.broker)
         listeners = []
         if settings.serves("amqp"):
             listeners.append(await self._bind(amqp.connection, settings.amqp_port, "--amqp-port"))
@@ -204,6 +220,7 @@ class Server:
             self.addresses["prometheus"] = [await self._listen_http(prometheus, settings.prometheus_port, "--prometheus-port")]
         for listener in listeners:
             await listener.start_serving()
+        self.shovels.start()
 
     async def _listen_http(self, server: ManagementServer | PrometheusServer, port: int, flag: str) -> str:
         self._http.append(server)

@@ -22,7 +22,7 @@ from message_queues.records.field_table import FieldTable
 from message_queues.servers.shovels.ends import EndLost, Lost
 
 ANSWER_TAKES_AT_MOST_S = 30
-CLOSING_TAKES_AT_MOST_S = 10
+CLOSING_TAKES_AT_MOST_S = 3
 NOT_FOUND = 404
 
 HEADER_FRAME = struct.Struct(">BHL4xQ")
