@@ -463,6 +463,7 @@ class Queue:
         if self._returns is None:
             self._returns = deque()
         self._returns.append(entry)
+        self._expires_at_heads |= entry.expires_at_ms > 0
 
     def _move_to_tail(self, entry: Entry, level: Backlog) -> None:
         """Without a delivery limit what is given back goes behind all others, so that the log of the queue can be cut (RabbitMQ)."""

@@ -26,8 +26,8 @@ from message_queues.records.field_table import FieldTable, FieldValue
 
 CLASSIC, QUORUM, STREAM = "classic", "quorum", "stream"
 KINDS: Final = (CLASSIC, QUORUM, STREAM)
-GREATEST_TIMER_MS: Final = (1 << 32) - 1
-"""Erlang's longest timer, and so RabbitMQ's longest TTL."""
+GREATEST_TIMER_MS: Final = 315_576_000_000
+"""Ten years: RabbitMQ's longest TTL."""
 AGE = re.compile(r"(\d+)([YMDhms])")
 AGE_UNITS_MS: Final = {"Y": 365 * 86_400_000, "M": 30 * 86_400_000, "D": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1000}
 
