@@ -213,7 +213,7 @@ class Server:
                 listeners.append(await self._bind(amqp.tls_connection, settings.amqps_port, "--amqps-port", tls))
                 self.addresses["amqps"] = [self._address(listeners[-1])]
         if settings.serves("management"):
-            management = ManagementServer(self.broker, amqp, self.addresses, tls_certificate=settings.tls_certificate)
+            management = ManagementServer(self.broker, amqp, self.addresses, self.shovels, settings.tls_certificate)
             self.addresses["management"] = [await self._listen_http(management, settings.management_port, "--management-port")]
         if settings.serves("prometheus"):
             prometheus = PrometheusServer(self.broker, amqp)

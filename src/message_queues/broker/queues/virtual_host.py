@@ -345,7 +345,7 @@ class VirtualHost:
         self._check_not_default(binding)
         exchange = self.exchange(binding.source)
         kind = self._check_destination(binding, owner)
-        check_binding(exchange, binding, kind)
+        check_binding(exchange, binding, kind, has_topic_limit=self._home.queues.version.pair >= (4, 3))
         if binding not in self.bindings:
             self._change(self._event_of(BindingCreated, binding), self._is_durable(binding))
             self.router.replay_history(binding)
@@ -509,7 +509,11 @@ class VirtualHost:
         """All that is in it goes."""
         for name in list(self.queues):
             self.apply_queue_deleted(QueueDeleted(virtual_host=self.name, name=name))
-        self.delayed.delete()
+        if self._home.is_replaying():
+            # The directory is that of a later virtual host of this name, if there is one.
+            self.delayed.close()
+        else:
+            self.delayed.delete()
 
     def _change(self, event: Event, is_durable: bool) -> None:
         if is_durable:
