@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 
 from message_queues.errors import InvalidArgument
 from message_queues.messaging.arguments import checked_amqp_name, did_you_mean
@@ -16,6 +17,8 @@ from message_queues.messaging.arguments import checked_amqp_name, did_you_mean
 LONGEST_MS = 2**32 - 1
 """RabbitMQ's timers go no further: 49 days."""
 LONG_MAX = 2**63 - 1
+MISSPELT = 0.85
+"""As like as this to a known type, a name is that type misspelt and not one of another plugin's."""
 
 CLASSIC, QUORUM, STREAM = "classic", "quorum", "stream"
 QUEUE_TYPES = (CLASSIC, QUORUM, STREAM)
@@ -202,9 +205,11 @@ def check_queue_flags(arguments: Mapping[str, object], *, durable: bool, exclusi
 
 def checked_exchange_type(exchange_type: object) -> str:
     """A type that RabbitMQ or one of its plugins has; other names that begin with x- are left to further plugins."""
+    if isinstance(exchange_type, str):
+        is_further = exchange_type.startswith("x-") and not get_close_matches(exchange_type, EXCHANGE_TYPES, cutoff=MISSPELT)
+        if exchange_type in EXCHANGE_TYPES or is_further:
+            return exchange_type
     near = did_you_mean(exchange_type, EXCHANGE_TYPES) if isinstance(exchange_type, str) else ""
-    if isinstance(exchange_type, str) and (exchange_type in EXCHANGE_TYPES or (exchange_type.startswith("x-") and not near)):
-        return exchange_type
     raise InvalidArgument(f"exchange_type={exchange_type!r} is not one of {', '.join(EXCHANGE_TYPES)}{near}")
 
 

@@ -66,8 +66,8 @@ class ExchangePublisher(Publisher):
         """Hand one message over. With `publisher_type="sync"`, return once the broker has it.
 
         `value`: bytes or str as they are, dict, list or dataclass as JSON. `routing_key`: what the exchange routes by; a publisher to a
-        queue has its own. `headers`: values may be of any type that AMQP has. `priority`, `expiration_ms`, `mandatory`, `persistent`: of
-        this message; `properties`: the rest. `timestamp_ms`: since 1970.
+        queue has its own. `headers`: bytes, str, None; what else AMQP has goes into `properties`. `priority`, `expiration_ms`,
+        `mandatory`, `persistent`: of this message. `timestamp_ms`: since 1970.
 
         Waits while the buffer is full. Raises TimedOut if that lasts longer than `max_block_ms`, InvalidArgument, Closed; with "sync" also
         what the delivery failed with: Unroutable, Rejected, TimedOut, ExchangeNotFound, NotAuthorized …
@@ -121,7 +121,9 @@ class ExchangePublisher(Publisher):
         if unknown:
             raise InvalidArgument(f"publish() has no argument {', '.join(sorted(unknown))}")
         routing_key = for_queues.get("routing_key", target.routing_key)
-        mandatory = for_queues.get("mandatory", target.mandatory)
+        mandatory = checked_flag("mandatory", for_queues.get("mandatory", target.mandatory))
+        if routing_key.__class__ is not str:
+            checked_routing_key("routing_key", routing_key)
         route = self._routes.get((routing_key, mandatory))
         if route is None:
             route = self._new_route(routing_key, mandatory)
@@ -137,7 +139,6 @@ class ExchangePublisher(Publisher):
     def _new_route(self, routing_key: str, mandatory: bool) -> bytes:
         target = self._target
         checked_routing_key("routing_key", routing_key)
-        checked_flag("mandatory", mandatory)
         if not target.exchange and routing_key != target.routing_key:
             raise InvalidArgument(
                 f"routing_key={routing_key!r}: this publisher is one to queue {target.routing_key!r}, which is its routing key"
