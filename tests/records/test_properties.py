@@ -80,7 +80,7 @@ def test_properties_seen_before_are_not_read_again() -> None:
 
 
 def test_copies_and_delay_come_from_the_headers() -> None:
-    headers = {"CC": ["a", "b", 3], "BCC": ["c"], "x-delay": 500}
+    headers: FieldTable = {"CC": ["a", "b", 3], "BCC": ["c"], "x-delay": 500}
     attributes = read_attributes(write_properties(Properties(headers=headers)))
     assert (attributes.carbon_copies, attributes.blind_copies, attributes.delay_ms) == (("a", "b"), ("c",), 500)
 
