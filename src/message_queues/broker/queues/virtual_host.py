@@ -4,6 +4,7 @@ Every method is synchronous and true at once; what is durable is journaled, and 
 The words of refusals are RabbitMQ's (rabbit_exchange.erl, rabbit_amqqueue.erl, rabbit_binding.erl, rabbit_channel.erl).
 """
 
+import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -123,7 +124,9 @@ class VirtualHost:
         self._home = home
         self._exclusive: dict[object, list[str]] = {}
         """Queues by the connection that they belong to."""
-        directory = f"{home.queues.directory}/delayed-{event.name.encode().hex() or 'empty'}"
+        # Hashed: a name may be longer than file systems take.
+        hashed = hashlib.blake2b(event.name.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
+        directory = f"{home.queues.directory}/delayed-{hashed}"
         self.delayed = DelayedMessages(home.queues.backlogs.stores, directory, home.queues.clock, home.queues.timers, self._release)
         self.router = Router(self.exchanges, self.queues, self.bindings, self.delayed)
         self._route = self.router.route
