@@ -16,7 +16,7 @@ from message_queues.records.field_table import FieldTable
 from message_queues.records.properties import Properties, read_attributes, write_properties
 from message_queues.storage.filesystem import FileSystem, MemoryFileSystem
 from message_queues.storage.group_commit import GroupCommit
-from message_queues.storage.message_store import StoreHome
+from message_queues.storage.message_store import StoreHome, run_at_once
 from message_queues.storage.open_files import OpenFiles
 
 __all__ = ["CLASSIC", "QUORUM", "Client", "QueueWorld", "bodies", "message", "text"]
@@ -70,6 +70,7 @@ class Client:
         self.arguments: FieldTable = arguments or {}
         self.is_active = True
         self.prefetch = prefetch
+        self.prefetch_count = prefetch or 0
         self.can_take = prefetch != 0
         self.held: list[Entry] = []
         self.given: list[str] = []
@@ -115,7 +116,10 @@ class Client:
 class QueueWorld:
     """Whatever a broker gives its queues. `exchanges`: names and the queues bound to them; the default exchange is there anyway."""
 
-    def __init__(self, version: str = "4.3", file_system: FileSystem | None = None, residence_bytes: int = 1 << 20) -> None:
+    def __init__(
+        self, version: str = "4.3", file_system: FileSystem | None = None, residence_bytes: int = 1 << 20, *, syncs: bool = False
+    ) -> None:
+        """`syncs`: nothing is durable before it would survive a power cut."""
         self.version = version
         self.file_system = file_system or MemoryFileSystem()
         self.clock = ManualClock()
@@ -123,13 +127,14 @@ class QueueWorld:
         self.identities: dict[str, tuple[QueueIdentity, QueueSettings]] = {}
         self.unused: list[str] = []
         self._residence_bytes = residence_bytes
+        self._syncs = syncs
         self._ids = itertools.count(1)
         self._start()
 
     def _start(self) -> None:
         self._soon: list[Callable[[], None]] = []
         self.timers = Timers(self.clock)
-        self.group_commit = GroupCommit(self._soon.append)
+        self.group_commit = GroupCommit(self._soon.append, run_at_once if self._syncs else None)
         self.residence = Residence(self._residence_bytes)
         self.queues: dict[str, Queue] = {}
         self.home = QueueHome(

@@ -39,6 +39,8 @@ class Consumer(Protocol):
     is_exclusive: bool
     priority: int
     arguments: FieldTable
+    prefetch_count: int
+    """How many unacknowledged messages it asked for at most; 0: it did not say."""
     can_take: bool
     """Kept by its owner: true while it has credit and its connection takes bytes. Who makes it true again tells the queue."""
     is_active: bool
