@@ -133,9 +133,15 @@ class LocalConsumer:
 
     def requeue(self, tag: int) -> None:
         entry = self._unacknowledged.pop(tag, None)
-        if entry is not None:
+        if entry is None:
+            return
+        try:
             self._queue.requeue([entry], ReturnReason.NACK)
-            self._take_more()
+        except MessageQueuesError as error:
+            # A stream takes nothing back.
+            self._lost(str(error))
+            return
+        self._take_more()
 
     def _take_more(self) -> None:
         if not self.can_take:
