@@ -55,11 +55,12 @@ class Client:
 
     def __init__(
         self,
-        prefetch: int | None = None,
+        prefetch_count: int = 0,
         *,
         tag: str = "client",
         no_ack: bool = False,
         is_exclusive: bool = False,
+        is_paused: bool = False,
         priority: int = 0,
         arguments: FieldTable | None = None,
     ) -> None:
@@ -110,7 +111,7 @@ class Client:
             queue.consumer_ready(self)
 
     def _note(self) -> None:
-        self.can_take = self.prefetch is None or len(self.held) < self.prefetch
+        self.can_take = not self.prefetch_count or len(self.held) < self.prefetch_count
 
 
 class QueueWorld:

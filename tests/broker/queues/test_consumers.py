@@ -16,7 +16,7 @@ def _nobody(_: object) -> bool:
 def test_nobody_has_the_next_turn_where_nobody_is() -> None:
     consumers = _consumers()
     assert (consumers.next(), len(consumers), consumers.greatest_ready_priority) == (None, 0, None)
-    consumers.add(Client(prefetch=0), "q")
+    consumers.add(Client(is_paused=True), "q")
     assert (consumers.next(), len(consumers), consumers.greatest_ready_priority) == (None, 1, None)
 
 
@@ -46,7 +46,7 @@ def test_priorities_that_nobody_has_are_forgotten() -> None:
     stays = Client()
     consumers.add(stays, "q")
     for priority in range(1, 100):
-        passing = Client(priority=priority, prefetch=0)
+        passing = Client(priority=priority, is_paused=True)
         consumers.add(passing, "q")
         assert consumers.next() is stays
         assert consumers.remove(passing)

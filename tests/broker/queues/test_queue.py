@@ -39,7 +39,7 @@ def test_a_consumer_gets_what_is_there_and_what_comes(kind: str) -> None:
 @BOTH
 def test_a_consumer_gets_no_more_than_it_can_take(kind: str) -> None:
     queue = QueueWorld().declare(kind=kind)
-    client = Client(prefetch=2)
+    client = Client(prefetch_count=2)
     queue.add_consumer(client)
     for number in range(5):
         queue.publish(message(str(number)))
@@ -184,7 +184,7 @@ def test_a_backlog_beyond_memory_is_delivered_in_order(kind: str) -> None:
         queue.publish(message(str(number)))
         if number % 50 == 0:
             world.turn()
-    client = Client(prefetch=100)
+    client = Client(prefetch_count=100)
     queue.add_consumer(client)
     while client.held:
         world.turn()
@@ -198,7 +198,7 @@ def test_a_backlog_beyond_memory_is_delivered_in_order(kind: str) -> None:
 def test_a_deleted_queue_leaves_no_file_and_tells_its_consumers() -> None:
     world = QueueWorld()
     queue = world.declare()
-    client = Client(prefetch=1)
+    client = Client(prefetch_count=1)
     queue.add_consumer(client)
     for number in range(3):
         queue.publish(message(str(number)))
@@ -297,7 +297,7 @@ def test_a_consumer_has_its_own_patience() -> None:
     world = QueueWorld("4.3")
     queue = world.declare(kind=QUORUM)
     assert queue.consumer_timeout_ms == 1_800_000
-    patient, hasty = Client(prefetch=1), Client(prefetch=1, arguments={"x-consumer-timeout": 60_000})
+    patient, hasty = Client(prefetch_count=1), Client(prefetch_count=1, arguments={"x-consumer-timeout": 60_000})
     for client in (patient, hasty):
         queue.add_consumer(client)
         queue.publish(message())

@@ -25,7 +25,7 @@ def test_consumers_take_turns(kind: str) -> None:
 @BOTH
 def test_who_cannot_take_is_left_out_until_it_can(kind: str) -> None:
     queue = QueueWorld().declare(kind=kind)
-    small, large = Client(prefetch=1), Client(prefetch=3)
+    small, large = Client(prefetch_count=1), Client(prefetch_count=3)
     for client in (small, large):
         queue.add_consumer(client)
     for number in range(5):
@@ -38,7 +38,7 @@ def test_who_cannot_take_is_left_out_until_it_can(kind: str) -> None:
 @BOTH
 def test_higher_priorities_are_served_first(kind: str) -> None:
     queue = QueueWorld().declare(kind=kind)
-    low, high, other_high = Client(), Client(prefetch=1, priority=5), Client(prefetch=1, priority=5)
+    low, high, other_high = Client(), Client(prefetch_count=1, priority=5), Client(prefetch_count=1, priority=5)
     for client in (low, high, other_high):
         queue.add_consumer(client)
     for number in range(4):
@@ -114,7 +114,7 @@ def test_one_consumer_is_active_and_the_next_one_follows_it(kind: str) -> None:
 @BOTH
 def test_a_waiting_consumer_gets_nothing_although_the_active_one_is_full(kind: str) -> None:
     queue = QueueWorld().declare(kind=kind, settings=SINGLE_ACTIVE)
-    active, waiting = Client(prefetch=1), Client()
+    active, waiting = Client(prefetch_count=1), Client()
     queue.add_consumer(active)
     queue.add_consumer(waiting)
     for number in range(3):

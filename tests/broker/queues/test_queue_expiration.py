@@ -54,7 +54,7 @@ def test_without_time_a_message_is_for_those_who_wait() -> None:
     queue = QueueWorld().declare(settings=QueueSettings(message_ttl_ms=0))
     queue.publish(message("nobody"))
     assert (queue.message_count, queue.counters.dropped_expired) == (0, 1)
-    client = Client(prefetch=1)
+    client = Client(prefetch_count=1)
     queue.add_consumer(client)
     for body in ("somebody", "full"):
         queue.publish(message(body))

@@ -35,7 +35,7 @@ def test_the_oldest_go_when_they_are_too_large(kind: str) -> None:
 def test_what_is_unacknowledged_does_not_count(kind: str) -> None:
     world = QueueWorld()
     queue = world.declare(kind=kind, settings=QueueSettings(max_length=1))
-    client = Client(prefetch=2)
+    client = Client(prefetch_count=2)
     queue.add_consumer(client)
     for number in range(4):
         queue.publish(message(str(number)))

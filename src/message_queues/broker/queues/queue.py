@@ -171,6 +171,8 @@ class Queue:
         self._is_refusing = False
         dead: list[tuple[Entry, str]] = []
         self._drop_overflow(dead)
+        if self._expires_at_heads:
+            self._expire(self._clock.now_ms(), dead)
         self._run(dead)
         self._finish(dead)
 
@@ -217,7 +219,7 @@ class Queue:
                 return True
         level.push(message, now_ms, expires_at_ms)
         if self._is_limited or expires_at_ms or (consumers.all and not is_empty):
-            self._pushed(level, now_ms, expires_at_ms)
+            self._pushed(level, expires_at_ms)
         return True
 
     def _pass(self, message: QueueMessage, consumer: Consumer, level: Backlog, now_ms: int, expires_at_ms: int) -> None:
@@ -237,15 +239,15 @@ class Queue:
         if self._residence.used_bytes >= self._residence.limit_bytes:
             level.release(entry)
 
-    def _pushed(self, level: Backlog, now_ms: int, expires_at_ms: int) -> None:
+    def _pushed(self, level: Backlog, expires_at_ms: int) -> None:
         """What follows for limits, expirations and consumers."""
         dead: list[tuple[Entry, str]] = []
         if self._is_limited:
             self._drop_overflow(dead)
-        if expires_at_ms:
-            self._expires_at_heads = True
-            if dead or level.ready_count == 1:
-                self._expire(now_ms, dead)
+        self._expires_at_heads |= expires_at_ms > 0
+        if self._expires_at_heads and (dead or level.ready_count == 1):
+            # The head is another one.
+            self._expire(self._clock.now_ms(), dead)
         if self._consumers.all:
             self._run(dead)
         self._finish(dead)
@@ -423,10 +425,10 @@ class Queue:
     def delivery_properties(self, entry: Entry) -> bytes:
         """The content header to deliver: quorum queues add x-delivery-count and x-acquired-count to what came back."""
         properties = entry.message.properties
-        if not self._is_quorum or not entry.acquired_count:
+        if not self._is_quorum or not (entry.acquired_count or self._rules.counts_every_return):
             return properties
         counts: FieldTable = {}
-        if entry.delivery_count:
+        if entry.delivery_count or self._rules.counts_every_return:
             counts["x-delivery-count"] = entry.delivery_count
         if self._rules.tells_acquired_count:
             counts["x-acquired-count"] = entry.acquired_count
