@@ -318,6 +318,8 @@ class MessageQueues:
         client = connect_rabbitmq(RabbitAddress([amqp], management, settings.virtual_host, config=settings.config))
         if settings.virtual_host != "/":
             client.management.put("vhosts", settings.virtual_host)
+            everything = {"configure": ".*", "write": ".*", "read": ".*"}
+            client.management.put("permissions", settings.virtual_host, "guest", content=everything)
         try:
             return RabbitMQCluster(settings, client, client.check(timeout_s), (addresses["amqp"][0], addresses["management"][0]))
         except MessageQueuesError:
@@ -635,7 +637,7 @@ class MessageQueues:
     ) -> Publisher:
         if options.idempotent and options.acks != "all":
             raise InvalidArgument(
-                f"acks={options.acks!r} needs idempotent=False: without the answers of all replicas, retries make duplicates"
+                f"acks={options.acks} needs idempotent=False: without the answers of all replicas, retries make duplicates"
             )
         found = self._resolved_topic("topic", topic, cluster_name)
         settings = PublisherSettings(

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from message_queues import MessageQueues
+from message_queues import Message, MessageQueues
 from message_queues.errors import Unsupported
+from message_queues.messaging.binding import Binding
 from message_queues.messaging.consumer import Consumer
 from message_queues.messaging.consumer_group import ConsumerGroup
+from message_queues.messaging.exchange import Exchange
 from message_queues.messaging.publisher import Publisher
+from message_queues.messaging.queue import Queue
 from message_queues.messaging.topic import Topic
 
 EXAMPLE = Path(__file__).with_name("example.py")
@@ -80,7 +83,8 @@ def test_every_call_of_the_example_works_or_is_listed_as_still_to_come(run: Run)
     assert isinstance(mq, MessageQueues)
     with mq:
         assert run.worked == [
-            "MessageQueues", "create_kafka_cluster", "create_topic", "create_consumer_group", "create_publisher", "configure_consumer",
+            "MessageQueues", "create_kafka_cluster", "create_topic", "create_consumer_group", "create_rabbitmq_cluster", "create_exchange",
+            "create_queue", "create_binding", "create_publisher", "configure_consumer",
         ]  # fmt: skip
         assert set(run.said) == calls_that_wait()
         assert all(said.startswith(f"{call}: ") and "not_supported.md" in said for call, said in run.said.items())
@@ -123,3 +127,31 @@ def test_what_its_publisher_publishes_its_consumer_consumes(run: Run) -> None:
         consumer.run()
         assert sorted(map(str, seen), key=int) == [str(number) for number in range(100)]
         assert sum(lag.lag for lag in group.lag().values()) == 0
+
+
+def test_its_exchange_routes_to_its_queue_what_its_binding_says(run: Run) -> None:
+    mq, exchange, queue, binding = (run.names[name] for name in ("mq", "exchange", "queue", "binding"))
+    assert isinstance(mq, MessageQueues)
+    assert isinstance(exchange, Exchange)
+    assert isinstance(queue, Queue)
+    assert isinstance(binding, Binding)
+    with mq:
+        assert exchange.describe().bindings == (binding,)
+        assert queue.describe().arguments == {"x-message-ttl": 86_400_000, "x-max-length": 100_000}
+        publisher = mq.create_publisher(exchange="orders")
+        for number in range(100):
+            publisher.publish({"order_id": str(number)}, routing_key="order.created")
+        publisher.publish({"order_id": "x"}, routing_key="order.cancelled", mandatory=False)
+        publisher.flush()
+        assert queue.message_count() == 100
+        consumer = mq.configure_consumer("order-processing", "queue", concurrency=4, prefetch_count=50)
+        seen: list[object] = []
+
+        def handle(message: Message) -> None:
+            seen.append(message.json())
+            if len(seen) == 100:
+                consumer.stop()
+
+        consumer.run(handle)
+        assert len(seen) == 100
+        assert queue.message_count() == 0

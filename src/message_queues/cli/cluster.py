@@ -1,4 +1,4 @@
-"""The cluster that a command speaks to, and what it says when that fails or succeeds."""
+"""The Kafka cluster that a command speaks to, and what it says when that fails or succeeds."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,15 +23,22 @@ LOCAL = "127.0.0.1:9092"
 
 
 @contextmanager
-def cluster(brokers: str) -> Iterator[Client]:
-    """Its client; an expected failure becomes one line and exit code 1."""
+def expected_failures() -> Iterator[None]:
+    """Become one line and exit code 1."""
     try:
-        client = connect_kafka([address.strip() for address in brokers.split(",")], {})
-        client.check(REACH_S)
-        yield client
+        yield
     except MessageQueuesError as error:
         typer.echo(f"mq: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+@contextmanager
+def cluster(brokers: str) -> Iterator[Client]:
+    """Its client."""
+    with expected_failures():
+        client = connect_kafka([address.strip() for address in brokers.split(",")], {})
+        client.check(REACH_S)
+        yield client
 
 
 def show(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -5,11 +5,15 @@ from typing import Annotated
 
 import typer
 
+from message_queues.cli.exchanges import exchanges
 from message_queues.cli.groups import groups
 from message_queues.cli.messages import consume, publish
+from message_queues.cli.queues import queues
 from message_queues.cli.topics import topics
 
-app = typer.Typer(name="mq", no_args_is_help=True, add_completion=False, help="A Kafka server, and Kafka clusters from a shell.")
+app = typer.Typer(
+    name="mq", no_args_is_help=True, add_completion=False, help="A server of Kafka and RabbitMQ, and clusters of both from a shell."
+)
 
 
 def show_version(wanted: bool) -> None:
@@ -40,5 +44,7 @@ def serve(context: typer.Context) -> None:
 
 app.add_typer(topics, name="topics")
 app.add_typer(groups, name="groups")
+app.add_typer(queues, name="queues")
+app.add_typer(exchanges, name="exchanges")
 app.command()(publish)
 app.command()(consume)
