@@ -70,9 +70,8 @@ class Client:
         self.priority = priority
         self.arguments: FieldTable = arguments or {}
         self.is_active = True
-        self.prefetch = prefetch
-        self.prefetch_count = prefetch or 0
-        self.can_take = prefetch != 0
+        self.prefetch_count = prefetch_count
+        self.can_take = not is_paused
         self.held: list[Entry] = []
         self.given: list[str] = []
         """Bodies, of all that it ever got."""
