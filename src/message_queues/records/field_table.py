@@ -3,8 +3,8 @@
     t bool   b int8  B uint8  s int16  u uint16  I int32  i uint32  l int64  L uint64
     f float  d double  D decimal  S long string  x byte array  T timestamp in seconds  A array  F table  V nothing
 
-A value that was read is written as RabbitMQ would: integers as `I` where they fit and as `l` otherwise, texts as `S`, bytes as `x`.
-A long string that is no UTF-8 keeps its bytes by Python's surrogate escapes.
+A number that was read is written with the tag that it came with; one of ours is written as RabbitMQ would: `I` where it fits and `l`
+otherwise, `d` for a float. A long string that is no UTF-8 keeps its bytes by Python's surrogate escapes.
 """
 
 import struct
@@ -20,6 +20,58 @@ GREATEST_DEPTH = 64
 
 class Timestamp(int):
     """Seconds since 1970, as the tag T carries them."""
+
+    __slots__ = ()
+
+
+class NarrowInteger(int):
+    """An integer of one of the tags that RabbitMQ never writes itself: what was declared is said again in its own type."""
+
+    __slots__ = ()
+    tag = b""
+    layout = struct.Struct("")
+
+
+class Byte(NarrowInteger):
+    __slots__ = ()
+    tag = b"b"
+    layout = struct.Struct(">b")
+
+
+class UnsignedByte(NarrowInteger):
+    __slots__ = ()
+    tag = b"B"
+    layout = struct.Struct(">B")
+
+
+class Short(NarrowInteger):
+    __slots__ = ()
+    tag = b"s"
+    layout = struct.Struct(">h")
+
+
+class UnsignedShort(NarrowInteger):
+    __slots__ = ()
+    tag = b"u"
+    layout = struct.Struct(">H")
+
+
+class UnsignedInt(NarrowInteger):
+    __slots__ = ()
+    tag = b"i"
+    layout = struct.Struct(">I")
+
+
+class Long(NarrowInteger):
+    """A long that would fit into an int."""
+
+    __slots__ = ()
+    tag = b"l"
+    layout = struct.Struct(">q")
+
+
+class Float(float):
+    """Of 32 bits."""
 
     __slots__ = ()
 
@@ -40,11 +92,16 @@ _FIXED: dict[int, struct.Struct] = {
     ord("f"): struct.Struct(">f"),
     ord("d"): struct.Struct(">d"),
 }
+_NARROW: dict[int, type[NarrowInteger] | type[Float]] = {
+    **{each.tag[0]: each for each in (Byte, UnsignedByte, Short, UnsignedShort, UnsignedInt, Long)},
+    ord("f"): Float,
+}
 _DECIMAL = struct.Struct(">BI")
 _INT32 = struct.Struct(">i")
 _INT64 = struct.Struct(">q")
 _UINT64 = struct.Struct(">Q")
 _DOUBLE = struct.Struct(">d")
+_FLOAT = struct.Struct(">f")
 _LARGEST_DECIMAL = (1 << 32) - 1
 
 TYPE_NAMES: Mapping[str, str] = {
@@ -122,8 +179,10 @@ def _read_value(data: bytes, position: int, end: int, depth: int) -> tuple[Field
     value: FieldValue
     fixed = _FIXED.get(tag)
     if fixed is not None:
-        (value,) = fixed.unpack_from(data, position)
+        number: int | float = fixed.unpack_from(data, position)[0]
         position += fixed.size
+        narrow = _NARROW.get(tag)
+        value = number if narrow is None else narrow(number)
     elif tag in (83, 120):  # S, x
         (length,) = _LENGTH.unpack_from(data, position)
         start, position = position + 4, position + 4 + length
@@ -250,7 +309,7 @@ def write_value(value: FieldValue) -> bytes:
     if value is None:
         return b"V"
     if isinstance(value, float):
-        return b"d" + _DOUBLE.pack(value)
+        return b"f" + _FLOAT.pack(value) if isinstance(value, Float) else b"d" + _DOUBLE.pack(value)
     if isinstance(value, bytes):
         return b"x" + _LENGTH.pack(len(value)) + value
     if isinstance(value, dict):
@@ -268,6 +327,8 @@ def _written_timestamp(value: Timestamp) -> bytes:
 
 
 def _written_integer(value: int) -> bytes:
+    if isinstance(value, NarrowInteger):
+        return value.tag + value.layout.pack(value)
     if -(1 << 31) <= value < 1 << 31:
         return b"I" + _INT32.pack(value)
     if -(1 << 63) <= value < 1 << 63:

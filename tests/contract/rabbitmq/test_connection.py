@@ -35,14 +35,9 @@ def all_of(scene: Scene, client: RawClient) -> list[Any]:
 def test_another_protocol_header(scene: Scene, rabbitmq_says: RecordedAnswers, data: bytes) -> None:
     client = scene.socket()
     client.write(data)
-    said = b""
     client.socket.settimeout(5)
-    try:
-        while part := client.socket.recv(1000):
-            said += part
-    except OSError:
-        said += b"..."
-    rabbitmq_says(said.decode("latin-1"))
+    # What follows is the end of the connection, or connection.start.
+    rabbitmq_says(client.socket.recv(8)[:4].decode("latin-1"))
 
 
 def test_the_handshake(scene: Scene, rabbitmq_says: RecordedAnswers) -> None:

@@ -97,7 +97,7 @@ def test_confirms_and_heartbeats() -> None:
     ((channel, ack),) = read_all(ack_frame(7, 5, True))
     assert (channel, fields(ack)) == (7, {"delivery_tag": 5, "multiple": True})
     ((_, nack),) = read_all(nack_frame(7, 5, False))
-    assert fields(nack) == {"delivery_tag": 5, "multiple": False, "requeue": False}
+    assert fields(nack) == {"delivery_tag": 5, "multiple": False, "requeue": True}
     ((channel, beat),) = read_all(HEARTBEAT)
     assert (channel, type(beat)) == (0, heartbeat.Heartbeat)
 

@@ -92,7 +92,7 @@ def test_acknowledgements() -> None:
     expected = [
         ("ack", 1, 5, True),
         ("ack", 2, 1 << 63, False),
-        ("nack", Kind.NACK, 1, 7, True, False),
+        ("nack", Kind.NACK, 1, 7, True, True),
         ("nack", Kind.NACK, 3, 8, False, True),
         ("nack", Kind.REJECT, 3, 9, False, True),
         ("nack", Kind.REJECT, 3, 9, False, False),

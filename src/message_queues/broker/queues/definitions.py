@@ -14,7 +14,7 @@ from message_queues.broker.queues.parameters import LIMITS, OPERATOR_POLICY, POL
 from message_queues.broker.queues.shovel_parameters import field_value
 from message_queues.broker.queues.virtual_host import DEFAULT_EXCHANGES, ExchangeSpec, QueueSpec, VirtualHost
 from message_queues.errors import InvalidArgument, MessageQueuesError
-from message_queues.records.field_table import FieldTable, FieldValue, Timestamp
+from message_queues.records.field_table import FieldTable, FieldValue, NarrowInteger, Timestamp
 
 if TYPE_CHECKING:
     from message_queues.broker.broker import Broker
@@ -180,11 +180,11 @@ def json_value(value: FieldValue) -> Json:
         return json_table(value)
     if isinstance(value, list):
         return [json_value(each) for each in value]
-    if isinstance(value, Timestamp):
+    if isinstance(value, Timestamp | NarrowInteger):
         return int(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    return value if value is None or isinstance(value, bool | int | float | str) else float(value)
+    return value if value is None or isinstance(value, bool | int | str) else float(value)
 
 
 # Import

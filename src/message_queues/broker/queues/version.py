@@ -77,6 +77,11 @@ class RabbitVersion:
         return self.pair >= (4, 2)
 
     @property
+    def passive_declarations_need_permission(self) -> bool:
+        """Any permission on what is looked at: of the current release."""
+        return self.pair >= (4, 3)
+
+    @property
     def queue_mode_allowed(self) -> bool:
         """x-queue-mode and x-queue-version 1: refused since 4.3."""
         return self.pair < (4, 3)

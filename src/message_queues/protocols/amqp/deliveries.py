@@ -32,8 +32,8 @@ def ack_frame(channel: int, delivery_tag: int, multiple: bool) -> bytes:
 
 
 def nack_frame(channel: int, delivery_tag: int, multiple: bool) -> bytes:
-    """A publisher's nack: the requeue bit means nothing there."""
-    return _CONFIRM.pack(1, channel, 13, 0x003C0078, delivery_tag, multiple, 0xCE)
+    """A publisher's nack: the requeue bit means nothing there, and RabbitMQ sets it."""
+    return _CONFIRM.pack(1, channel, 13, 0x003C0078, delivery_tag, 2 | multiple, 0xCE)
 
 
 def content_frames(channel: int, properties: bytes, body: bytes, frame_max: int) -> bytes:

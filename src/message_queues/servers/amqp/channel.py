@@ -29,6 +29,11 @@ RUNNING = "running"
 CLOSING = "closing"
 
 
+OPEN_OK = commands.Channel.OpenOk()
+# RabbitMQ sends nothing in the reserved field; pamqp wants a zero there.
+OPEN_OK.channel_id = ""
+
+
 class AmqpChannel:
     __slots__ = (
         "connection",
@@ -114,7 +119,7 @@ class AmqpChannel:
                 raise ChannelError("expected 'channel.open'")
             self.state = RUNNING
             self.is_open = True
-            self.send(commands.Channel.OpenOk())
+            self.send(OPEN_OK)
         elif self.state == CLOSING:
             if kind is commands.Channel.CloseOk:
                 self.connection.forget_channel(self)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from pamqp import commands
 
 from message_queues.broker.queues.consumer import CancelReason, Delivering
+from message_queues.broker.queues.erlang_terms import type_name
 from message_queues.broker.queues.message import Entry, QueueMessage
 from message_queues.broker.queues.queue import CLASSIC, Queue
 from message_queues.errors import NotAllowed, NotImplementedByBroker, PreconditionFailed
 from message_queues.protocols.amqp.deliveries import DeliveryFrames, get_ok_frames
+from message_queues.records.field_table import FieldTable
 from message_queues.servers.amqp.arguments import table
 from message_queues.servers.amqp.direct_reply import PSEUDO_QUEUE
 
@@ -169,11 +171,18 @@ def consume(channel: "AmqpChannel", method: commands.Basic.Consume) -> None:
     if channel.global_prefetch_count and queue.kind != CLASSIC:
         raise NotImplementedByBroker(f"queue '{name}' in vhost '{channel.virtual_host.name}' does not support global qos")
     consumer = ChannelConsumer(channel, queue, method, tag)
+    check_priority(consumer.arguments, f"queue '{name}' in vhost '{channel.virtual_host.name}'")
     queue.add_consumer(consumer)
     channel.consumers[tag] = consumer
     if not method.nowait:
         channel.send(commands.Basic.ConsumeOk(tag))
     consumer.begin()
+
+
+def check_priority(arguments: FieldTable, described: str) -> None:
+    priority = arguments.get("x-priority", 0)
+    if isinstance(priority, bool) or not isinstance(priority, int):
+        raise PreconditionFailed(f"invalid arg 'x-priority' for {described}: \"expected integer, got {type_name(priority)}\"")
 
 
 def _consume_replies(channel: "AmqpChannel", method: commands.Basic.Consume, tag: str) -> None:

@@ -44,7 +44,8 @@ class Confirmations:
         for tag in self.refused:
             if first < tag:
                 frames += ack_frame(number, tag - 1, tag - 1 > first)
-            frames += nack_frame(number, tag, False)
+            # As RabbitMQ: all before it are settled, so that it may say so.
+            frames += nack_frame(number, tag, True)
             first = tag + 1
         if first <= last:
             frames += ack_frame(number, last, last > first)

@@ -1,8 +1,8 @@
 """Exchanges, queues and bindings, as AMQP clients declare, bind and delete them.
 
 Here are the permissions and the shortcuts of the protocol; what may be declared is for the virtual host to say. An empty queue name
-stands for the queue that was declared last on the channel. As in RabbitMQ, a passive declaration takes any permission, line ends are
-taken out of names, and a queue that names a dead letter exchange needs the permissions to read the queue and to write to the exchange.
+stands for the queue that was declared last on the channel. As in RabbitMQ, a passive declaration takes any permission (until 4.2 none), line ends
+are taken out of names, and a queue that names a dead letter exchange needs the permissions to read the queue and to write to the exchange.
 """
 
 import secrets
@@ -29,7 +29,9 @@ def stripped(name: str) -> str:
 
 
 def check_any(channel: "AmqpChannel", kind: str, name: str) -> None:
-    """The refusal of a passive declaration is that of an active one."""
+    """The refusal of a passive declaration is that of an active one; older releases let everybody look."""
+    if not channel.connection.broker.rabbit_version.passive_declarations_need_permission:
+        return
     for permission in ("read", "write"):
         try:
             channel.check(kind, name, permission)
