@@ -152,6 +152,9 @@ class Shovel:
     async def _close(self) -> None:
         if not self._over.done():
             self._over.cancel()
+        elif not self._over.cancelled():
+            # An end may be lost before anyone waits for it.
+            self._over.exception()
         for timer in self._refused:
             timer.cancel()
         self._refused.clear()
