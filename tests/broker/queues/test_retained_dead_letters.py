@@ -135,3 +135,23 @@ def test_it_takes_reject_publish_and_a_quorum_queue() -> None:
     world = QueueWorld()
     queue = _dying(world, 1, QueueSettings(dead_letter_exchange="dlx", dead_letter_strategy=AT_LEAST_ONCE))
     assert queue.retained_count == 0
+
+
+def test_a_policy_that_names_another_exchange_frees_what_waits() -> None:
+    world = QueueWorld()
+    world.declare("dead")
+    queue = _dying(world, PREFETCH + 1)
+    world.turn()
+    world.exchanges["right"] = ["dead"]
+    queue.configure(replace(SETTINGS, dead_letter_exchange="right"))
+    world.turn()
+    assert (queue.retained_count, world.queues["dead"].message_count) == (0, PREFETCH + 1)
+
+
+def test_a_policy_without_an_exchange_drops_what_waits() -> None:
+    world = QueueWorld()
+    queue = _dying(world, 2)
+    queue.configure(QueueSettings())
+    world.turn()
+    world.restart()
+    assert (queue.retained_count, world.drained()) == (0, [])

@@ -169,6 +169,8 @@ class Queue:
         """The policy has changed."""
         self._adopt(settings)
         self._is_refusing = False
+        if self._retained is not None:
+            self._readdress(self._retained)
         dead: list[tuple[Entry, str]] = []
         self._drop_overflow(dead)
         if self._expires_at_heads:
@@ -730,6 +732,14 @@ class Queue:
         if self._retained is None:
             self._retained = RetainedDeadLetters(self._home.office, self._home.group_commit, self._settle_retained, self._wake_at)
         self._retained.add(letter)
+
+    def _readdress(self, retained: RetainedDeadLetters) -> None:
+        exchange = self.settings.dead_letter_exchange
+        if exchange is not None:
+            retained.readdress(exchange, self.settings.dead_letter_routing_key, self._clock.now_ms())
+        else:
+            for entry in retained.clear():
+                self.settle_dead(entry)
 
     def _settle_retained(self, entry: Entry) -> None:
         self.settle_dead(entry)

@@ -7,6 +7,7 @@ RabbitMQ tries again after three minutes; here it is sooner.
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -65,6 +66,15 @@ class RetainedDeadLetters:
         """Those that were tried long enough ago."""
         for pending in list(self._underway):
             if not pending.waits_for_disk and pending.tried_ms + RETRY_MS <= now_ms:
+                self._try(pending, now_ms)
+
+    def readdress(self, exchange: str, routing_key: str | None, now_ms: int) -> None:
+        """The policy has changed: those that wait for a route may have one now."""
+        self._waiting = deque(replace(letter, exchange=exchange, routing_key=routing_key) for letter in self._waiting)
+        for pending in list(self._underway):
+            pending.letter = replace(pending.letter, exchange=exchange, routing_key=routing_key)
+            pending.dead = self._office.dead(pending.letter)
+            if not pending.waits_for_disk:
                 self._try(pending, now_ms)
 
     def clear(self) -> list[Entry]:
