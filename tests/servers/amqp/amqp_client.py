@@ -105,8 +105,17 @@ class AmqpClient:
         self.write(publish_frames(channel, exchange, routing_key, octets, body, mandatory=mandatory))
 
     async def ask(self, channel: int, method: Any, answer: type[M]) -> M:
+        """Its answer, which other things may come before: they are left to be taken."""
         self.send(channel, method)
-        return await self.expect(channel, answer)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                for index, (at, arrived) in enumerate(self.arrived):
+                    if at == channel and isinstance(arrived, answer | commands.Channel.Close):
+                        del self.arrived[index]
+                        assert isinstance(arrived, answer), describe(arrived)
+                        return arrived
+                    assert not isinstance(arrived, commands.Connection.Close), describe(arrived)
+                await self._read_frame()
 
     async def declare(self, name: str, *, channel: int = 1, **how: Any) -> str:
         declared = await self.ask(channel, commands.Queue.Declare(queue=name, **{"durable": True, **how}), commands.Queue.DeclareOk)

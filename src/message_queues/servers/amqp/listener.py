@@ -42,6 +42,8 @@ class AmqpListener:
         self.channels_opened = 0
         self.channels_closed = 0
         broker.alarms.on_change.append(self._alarms_changed)
+        broker.access.on_user_deleted.append(self._user_deleted)
+        broker.virtual_hosts.on_deleted.append(self._virtual_host_deleted)
 
     def connection(self) -> AmqpConnection:
         return AmqpConnection(self)
@@ -103,17 +105,28 @@ class AmqpListener:
         limit = self.broker.virtual_hosts.connection_limit(virtual_host_name)
         if limit is not None and sum(each.virtual_host_name == virtual_host_name for each in open_ones) >= limit:
             raise NotAllowed(f"access to vhost '{virtual_host_name}' refused for user '{user.name}': connection limit ({limit}) is reached")
-        limit = user.limits.get("max-connections")
-        if limit is not None and 0 <= limit <= sum(each.user_name == user.name for each in open_ones):
+        limit = self._user_limit(user, "max-connections")
+        if limit is not None and limit <= sum(each.user_name == user.name for each in open_ones):
             raise NotAllowed(f"connection refused for user '{user.name}': user connection limit ({limit}) is reached")
 
     def check_channel_limits(self, user: "User") -> None:
-        limit = user.limits.get("max-channels")
-        if limit is None or limit < 0:
+        limit = self._user_limit(user, "max-channels")
+        if limit is None:
             return
         opened = sum(len(each.channels) for each in self.connections.values() if each.user_name == user.name)
         if opened >= limit:
             raise NotAllowed(f"number of channels opened for user '{user.name}' has reached the maximum allowed user limit of ({limit})")
+
+    def _user_limit(self, user: "User", name: str) -> int | None:
+        """As it is now, not as it was when the user logged in."""
+        limit = self.broker.access.users.get(user.name, user).limits.get(name)
+        return limit if limit is not None and limit >= 0 else None
+
+    def _user_deleted(self, name: str) -> None:
+        self.close_those_of_user(name, f"user '{name}' is deleted")
+
+    def _virtual_host_deleted(self, name: str) -> None:
+        self.close_those_of_virtual_host(name, f"vhost '{name}' is deleted")
 
     def _alarms_changed(self) -> None:
         for connection in tuple(self.connections.values()):

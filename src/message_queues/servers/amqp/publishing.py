@@ -28,6 +28,7 @@ NO_ROUTE = 312
 
 REMEMBERED_TARGETS = 1024
 LONGEST_REMEMBERED = 300
+IMPERSONATOR = "impersonator"
 WHOLE_NUMBER = re.compile("[+-]?[0-9]{1,30}")
 LONGEST_EXPIRATION_MS = 315_360_000_000
 """Ten years."""
@@ -196,7 +197,7 @@ class Publishing:
         if target.is_topic:
             for key in (target.routing_key, *other_keys):
                 self._access.check_topic(user, self._channel.virtual_host.name, target.exchange_name, key, "write")
-        if attributes.user_id is not None and attributes.user_id != user.name and "impersonator" not in user.tags:
+        if attributes.user_id is not None and attributes.user_id != user.name and IMPERSONATOR not in user.tags:
             raise PreconditionFailed(f"user_id property set to '{attributes.user_id}' but authenticated user was '{user.name}'")
 
     def _not_routed(self, message: QueueMessage, is_mandatory: bool, result: int) -> None:

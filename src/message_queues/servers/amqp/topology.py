@@ -1,8 +1,9 @@
 """Exchanges, queues and bindings, as AMQP clients declare, bind and delete them.
 
 Here are the permissions and the shortcuts of the protocol; what may be declared is for the virtual host to say. An empty queue name
-stands for the queue that was declared last on the channel. As in RabbitMQ, a passive declaration takes any permission (until 4.2 none), line ends
-are taken out of names, and a queue that names a dead letter exchange needs the permissions to read the queue and to write to the exchange.
+stands for the queue that was declared last on the channel. As in RabbitMQ, a passive declaration takes any permission (until 4.2 none),
+line ends are taken out of names, and a queue that names a dead letter exchange needs the permissions to read the queue and to write to
+the exchange.
 """
 
 import secrets
@@ -138,7 +139,10 @@ def declare_queue(channel: "AmqpChannel", method: commands.Queue.Declare) -> Non
 
 def declared(channel: "AmqpChannel", nowait: bool, name: str, message_count: int, consumer_count: int) -> None:
     channel.last_queue_name = name
-    answer(channel, nowait, commands.Queue.DeclareOk(name, message_count, consumer_count))
+    told = commands.Queue.DeclareOk("", message_count, consumer_count)
+    # pamqp would refuse many names that RabbitMQ takes.
+    told.queue = name
+    answer(channel, nowait, told)
 
 
 def delete_queue(channel: "AmqpChannel", method: commands.Queue.Delete) -> None:
