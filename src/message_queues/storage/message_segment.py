@@ -205,18 +205,25 @@ def read_messages(data: bytes, start: int, end: int, base: int) -> Iterator[tupl
     """(position, start, end) of each message among the records in these bytes, whose batch begins at position `base`."""
     at = start
     while at < end:
+        # Of the three numbers in a record nearly all have one byte or two.
         byte = data[at]
         if byte < 0x80:
             record_end = at + 1 + (byte >> 1)
             at += 1
+        elif (next_byte := data[at + 1]) < 0x80:
+            record_end = at + 2 + ((byte & 0x7F | next_byte << 7) >> 1)
+            at += 2
         else:
             length, at = read_varint(data, at)
             record_end = at + length
-        # Attributes and timestamp delta are one byte each.
+        # Attributes, timestamp delta and null key are one byte each.
         byte = data[at + 2]
         if byte < 0x80:
             position = base + (byte >> 1)
             at += 4
+        elif (next_byte := data[at + 3]) < 0x80:
+            position = base + ((byte & 0x7F | next_byte << 7) >> 1)
+            at += 5
         else:
             delta, at = read_varint(data, at + 2)
             position = base + delta
@@ -225,6 +232,9 @@ def read_messages(data: bytes, start: int, end: int, base: int) -> Iterator[tupl
         if byte < 0x80:
             message_end = at + 1 + (byte >> 1)
             at += 1
+        elif (next_byte := data[at + 1]) < 0x80:
+            message_end = at + 2 + ((byte & 0x7F | next_byte << 7) >> 1)
+            at += 2
         else:
             length, at = read_varint(data, at)
             message_end = at + length

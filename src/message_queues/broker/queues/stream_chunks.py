@@ -89,9 +89,14 @@ class Chunk:
         if made is None:
             if self._sources:
                 message, enqueued_ms = self._sources[number]
+                message = _with_offset(message, offset)
             else:
-                message, enqueued_ms, _ = read_message(self._data, *self._spans[number])
-            made = self._made[number] = _with_offset(message, offset), enqueued_ms
+                start, end = self._spans[number]
+                message, enqueued_ms, _ = read_message(self._data, start, end)
+                # Nobody else has this message yet.
+                before, after = _split(message.properties)
+                message.properties = before + _OFFSET.pack(offset) + after
+            made = self._made[number] = message, enqueued_ms
         return made
 
 
