@@ -1,1 +1,1 @@
-"""A shop's orders through Kafka, with the broker killed in the middle: `python -m examples.orders.demo`."""
+"""A shop's orders through Kafka and RabbitMQ, with the broker and a consumer killed in the middle: `python -m examples.orders.demo`."""

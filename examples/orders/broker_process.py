@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+PROTOCOLS = ("kafka", "amqp", "management")
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 LOOK_EVERY_S = 0.005
@@ -21,10 +22,25 @@ class BrokerProcess:
     """The first start picks free ports, later ones take the same."""
 
     def __init__(self, directory: Path, nodes: int) -> None:
-        self.addresses: list[str] = []
+        self._addresses: dict[str, list[str]] = {}
         self._directory = directory
         self._nodes = nodes
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def kafka(self) -> list[str]:
+        """Host:port of each node."""
+        return self._addresses["kafka"]
+
+    @property
+    def amqp(self) -> str:
+        """Where it speaks RabbitMQ's protocol."""
+        return self._addresses["amqp"][0]
+
+    @property
+    def management(self) -> str:
+        """Where RabbitMQ's management API is."""
+        return self._addresses["management"][0]
 
     @property
     def pid(self) -> int:
@@ -44,7 +60,8 @@ class BrokerProcess:
             if time.perf_counter() - started > START_TIMEOUT_S:
                 raise BrokerFailed(f"the server did not listen within {START_TIMEOUT_S} s: {self._last_words()}")
             time.sleep(LOOK_EVERY_S)
-        self.addresses = json.loads(ready_file.read_text())["kafka"]
+        found = json.loads(ready_file.read_text())
+        self._addresses = {protocol: found[protocol] for protocol in PROTOCOLS}
         return time.perf_counter() - started
 
     def kill(self) -> None:
@@ -66,8 +83,10 @@ class BrokerProcess:
             process.wait()
 
     def _command(self, ready_file: Path) -> list[str]:
-        ports = ",".join(address.rpartition(":")[2] for address in self.addresses) or "0"
-        command = [sys.executable, "-m", "message_queues", "serve", "--brokers", str(self._nodes), "--kafka-port", ports]
+        command = [sys.executable, "-m", "message_queues", "serve", "--brokers", str(self._nodes), "--only", ",".join(PROTOCOLS)]
+        for protocol in PROTOCOLS:
+            ports = [address.rpartition(":")[2] for address in self._addresses.get(protocol, [":0"])]
+            command += [f"--{protocol}-port", ",".join(ports)]
         command += ["--data", str(self._directory / "data"), "--ready-file", str(ready_file)]
         # Kafka waits three seconds for more members before a group's first rebalance; a demo need not.
         return [*command, "--config", "group.initial.rebalance.delay.ms=0"]

@@ -17,6 +17,16 @@ POPULARITY = 1.1
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """How many orders are published, how fast, and which."""
+
+    orders: int
+    rate: int
+    """A second."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     sku: str
     price_cents: int

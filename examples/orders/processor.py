@@ -1,8 +1,9 @@
-"""One of the processes that process orders: four workers of the group, each order written to the process's own database.
+"""One of the processes that process orders: four workers, each order written to the process's own database.
 
 Tells its parent how many it has processed in lines on its standard output, and stops in order on SIGTERM.
 
-    python -m examples.orders.processor DATABASE HOST:PORT…
+    python -m examples.orders.processor DATABASE orders BROKER…                       the group of a topic
+    python -m examples.orders.processor DATABASE order-processing AMQP MANAGEMENT     a queue
 """
 
 import signal
@@ -12,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from examples.orders.shop import PUBLISHED_AT, TOPIC, open_shop
+from examples.orders.shop import PUBLISHED_AT, QUEUE, open_rabbitmq_shop, open_shop
 from examples.orders.warehouse import OrderLine, ReceivedOrder, Warehouse
 from message_queues import Message
 
@@ -51,12 +52,17 @@ def tell_parent(processor: Processor, must_stop: threading.Event) -> None:
             print(told, flush=True)
 
 
-def main(database: str, brokers: list[str]) -> None:
+def main(database: str, name: str, addresses: list[str]) -> None:
     warehouse = Warehouse(Path(database))
     processor = Processor(warehouse)
-    with open_shop(brokers) as mq:
+    is_queue = name == QUEUE
+    with open_rabbitmq_shop(*addresses) if is_queue else open_shop(addresses) as mq:
         consumer = mq.configure_consumer(
-            queue_name=TOPIC, consumer_type="group", concurrency=WORKERS, prefetch_count=50, commit_interval_ms=200
+            queue_name=name,
+            consumer_type="queue" if is_queue else "group",
+            concurrency=WORKERS,
+            prefetch_count=50,
+            commit_interval_ms=200,
         )
         signal.signal(signal.SIGTERM, lambda *_: consumer.stop())
         must_stop = threading.Event()
@@ -72,4 +78,4 @@ def main(database: str, brokers: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

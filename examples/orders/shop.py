@@ -1,4 +1,4 @@
-"""The cluster, the topic and the group that publisher and processors share, as each of them asks for them: `create_*` is idempotent."""
+"""The clusters, and what publisher and processors share on them, as each of them asks for it: `create_*` is idempotent."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,10 @@ TOPIC = "orders"
 GROUP = "order-processors"
 PARTITIONS = 12
 NODES = 3
+RABBITMQ_CLUSTER = "production-rabbitmq"
+EXCHANGE = "orders"
+QUEUE = "order-processing"
+ROUTING_KEY = "order.created"
 PUBLISHED_AT = "published-at"
 """Header with the nanosecond at which an order was published: processes of one machine share the clock."""
 
@@ -24,4 +28,19 @@ def open_shop(brokers: Sequence[str]) -> MessageQueues:
         config={"retention.ms": "604800000", "cleanup.policy": "delete", "min.insync.replicas": "2"},
     )
     mq.create_consumer_group(group_id=GROUP, topics=[TOPIC], auto_offset_reset="earliest", enable_auto_commit=False)
+    return mq
+
+
+def open_rabbitmq_shop(amqp: str, management: str) -> MessageQueues:
+    mq = MessageQueues(embedded=False)
+    host, _, port = amqp.rpartition(":")
+    mq.create_rabbitmq_cluster(name=RABBITMQ_CLUSTER, host=host, port=int(port), management_port=int(management.rpartition(":")[2]))
+    mq.create_exchange(cluster_name=RABBITMQ_CLUSTER, exchange_name=EXCHANGE, exchange_type="topic", durable=True)
+    mq.create_queue(
+        cluster_name=RABBITMQ_CLUSTER,
+        queue_name=QUEUE,
+        durable=True,
+        arguments={"x-message-ttl": 86_400_000, "x-max-length": 100_000},
+    )
+    mq.create_binding(cluster_name=RABBITMQ_CLUSTER, exchange=EXCHANGE, queue=QUEUE, routing_key=ROUTING_KEY)
     return mq

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from message_queues.facade import MessageQueues
-    from message_queues.message import Delivery, Message
+    from message_queues.message import Delivery, Message, Properties
     from message_queues.messaging.consumer import Consumer
     from message_queues.messaging.publisher import Publisher
 
-__all__ = ["Consumer", "Delivery", "Message", "MessageQueues", "Publisher", "__version__"]
+__all__ = ["Consumer", "Delivery", "Message", "MessageQueues", "Properties", "Publisher", "__version__"]
 
 __version__ = "0.1.0"
 
@@ -17,6 +17,7 @@ _HOMES = {
     "Delivery": "message_queues.message",
     "Message": "message_queues.message",
     "MessageQueues": "message_queues.facade",
+    "Properties": "message_queues.message",
     "Publisher": "message_queues.messaging.publisher",
 }
 

@@ -48,4 +48,6 @@ def test_the_demo_holds_with_fewer_orders_and_says_so_in_plain_lines() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "It held: every acknowledged order was processed." in done.stdout
     assert "  acknowledged and not processed: 0\n" in done.stdout
+    assert "It held: every confirmed order was processed." in done.stdout
+    assert "  confirmed and not processed: 0\n" in done.stdout
     assert "\x1b" not in done.stdout
