@@ -5,6 +5,7 @@ The socket listens at once; uvicorn and the application are imported when the fi
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from message_queues.errors import PortTaken
 
 if TYPE_CHECKING:
     from message_queues.servers.clock_control import HttpServer
+
+logger = logging.getLogger(__name__)
 
 BACKLOG = 512
 KEEP_ALIVE_S = 60
@@ -65,7 +68,13 @@ class HttpListener:
         self._serving = asyncio.create_task(self._serve(self._socket))
 
     async def _serve(self, listener: socket.socket) -> None:
-        self._server = server = await asyncio.to_thread(self._make_server)
+        try:
+            self._server = server = await asyncio.to_thread(self._make_server)
+        except Exception:
+            # Whoever waits in the backlog is hung up on: better than never answered.
+            logger.exception("an HTTP port cannot be served")
+            listener.close()
+            return
         if self._socket is listener:
             await server.serve(sockets=[listener])
 
