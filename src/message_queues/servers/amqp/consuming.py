@@ -13,7 +13,8 @@ from pamqp import commands
 from message_queues.broker.queues.consumer import CancelReason, Delivering
 from message_queues.broker.queues.erlang_terms import type_name
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.queue import CLASSIC, Queue
+from message_queues.broker.queues.queue import CLASSIC, QUORUM, Queue
+from message_queues.broker.queues.version import RabbitVersion
 from message_queues.errors import NotAllowed, NotImplementedByBroker, PreconditionFailed
 from message_queues.protocols.amqp.deliveries import DeliveryFrames, get_ok_frames
 from message_queues.records.field_table import FieldTable
@@ -30,6 +31,7 @@ class ChannelConsumer:
     __slots__ = (
         "_connection",
         "_counters",
+        "_counts_from_the_first",
         "_deliveries",
         "_frames",
         "_group_commit",
@@ -67,6 +69,7 @@ class ChannelConsumer:
         self._counters = channel.counters
         self._deliveries = channel.deliveries
         self._frames = DeliveryFrames(channel.number, tag)
+        self._counts_from_the_first = counts_from_the_first(queue, channel.connection.broker.rabbit_version)
 
     def deliver(self, queue: Delivering, entry: Entry) -> None:
         deliveries = self._deliveries
@@ -85,6 +88,8 @@ class ChannelConsumer:
                 self.channel.take_global_credit()
         if entry.redelivered:
             self._counters.redelivered += 1
+            properties = self.queue.delivery_properties(entry)
+        elif self._counts_from_the_first:
             properties = self.queue.delivery_properties(entry)
         connection = self._connection
         frames = self._frames.frames(
@@ -179,6 +184,11 @@ def consume(channel: "AmqpChannel", method: commands.Basic.Consume) -> None:
     consumer.begin()
 
 
+def counts_from_the_first(queue: Queue, version: RabbitVersion) -> bool:
+    """Until 4.0 a quorum queue says x-delivery-count 0 with the first delivery."""
+    return queue.kind == QUORUM and not version.is_4
+
+
 def check_priority(arguments: FieldTable, described: str) -> None:
     priority = arguments.get("x-priority", 0)
     if isinstance(priority, bool) or not isinstance(priority, int):
@@ -243,6 +253,7 @@ def get(channel: "AmqpChannel", method: commands.Basic.Get) -> None:
     properties = message.properties
     if entry.redelivered:
         counters.redelivered += 1
+    if entry.redelivered or counts_from_the_first(queue, connection.broker.rabbit_version):
         properties = queue.delivery_properties(entry)
     connection.send(
         get_ok_frames(
