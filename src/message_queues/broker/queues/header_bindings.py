@@ -15,7 +15,7 @@ from message_queues.broker.queues.bindings import Binding, DependsOn
 from message_queues.broker.queues.erlang_terms import printed, type_name
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.errors import PreconditionFailed
-from message_queues.records.field_table import FieldTable, FieldValue
+from message_queues.records.field_table import FieldTable, FieldValue, Timestamp
 
 X_MATCHES = ("all", "any", "all-with-x", "any-with-x")
 
@@ -111,8 +111,8 @@ def comparable(value: FieldValue) -> Hashable:
         return value
     if isinstance(value, bytes):
         return value.decode("utf-8", "surrogateescape")
-    if type(value) is int:
-        return value
+    if isinstance(value, int) and not isinstance(value, bool | Timestamp):
+        return int(value)
     if isinstance(value, dict):
         return ("table", tuple((name, comparable(item)) for name, item in value.items()))
     if isinstance(value, list):
