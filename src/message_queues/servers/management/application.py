@@ -83,8 +83,9 @@ class ManagementApplication:
 
     def _admit(self, resource: Resource, call: Call) -> bool:
         """Returns whether what the path names exists."""
-        call.user = authorization.authenticated(call)
-        resource.allow(call)
+        if not resource.is_public:
+            call.user = authorization.authenticated(call)
+            resource.allow(call)
         is_read = call.method in ("GET", "HEAD")
         if is_read and not accepts_json(call.headers.get("accept")):
             raise Refused(406)

@@ -2,6 +2,7 @@
 
 from message_queues.broker.queues.exchange import Exchange
 from message_queues.broker.queues.virtual_host import ExchangeSpec, VirtualHost
+from message_queues.errors import AccessRefused
 from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer, bad_request, not_found
 from message_queues.servers.management.authorization import of_virtual_host
@@ -103,9 +104,18 @@ def declare(call: Call) -> None:
         virtual_host.declare_exchange(spec)
 
 
+def check_can_go(name: str, virtual_host: str) -> None:
+    """Raises AccessRefused."""
+    if not name:
+        raise AccessRefused("operation not permitted on the default exchange")
+    if name.startswith("amq."):
+        raise AccessRefused(f"deletion of system exchange '{name}' in vhost '{virtual_host}' not allowed")
+
+
 def delete(call: Call) -> None:
     virtual_host, name = named_virtual_host(call), call.name("exchange")
     with direct_method():
+        check_can_go(name, virtual_host.name)
         check_exchange(call, virtual_host.name, name, CONFIGURE)
         virtual_host.delete_exchange(name, if_unused=call.query.get("if-unused") == "true")
 

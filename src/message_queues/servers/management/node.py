@@ -102,6 +102,8 @@ class Everything:
 
 
 EVERYTHING = Everything()
+CHURN = Everything()
+"""What has come and gone."""
 
 
 class Node:
@@ -218,8 +220,14 @@ class Node:
         thing = EVERYTHING if virtual_host is None else self.broker.virtual_hosts[virtual_host]
         return self.sampler.of(thing, self.totals(virtual_host))
 
+    def series_of_churn(self) -> Series:
+        return self.sampler.of(CHURN, self._churn_values())
+
+    def _churn_values(self) -> Values:
+        return tuple(self.churn().values())
+
     def _look(self) -> list[tuple[object, Callable[[], Values]]]:
-        things: list[tuple[object, Callable[[], Values]]] = [(EVERYTHING, self.totals)]
+        things: list[tuple[object, Callable[[], Values]]] = [(EVERYTHING, self.totals), (CHURN, self._churn_values)]
         for name, virtual_host in self.broker.virtual_hosts.items():
             things.append((virtual_host, partial(self.totals, name)))
             things.extend((exchange, partial(counters.of_exchange, exchange)) for exchange in virtual_host.exchanges.values())

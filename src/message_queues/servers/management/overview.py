@@ -5,7 +5,7 @@ from message_queues.servers.management.answers import Answer, bad_request
 from message_queues.servers.management.authorization import administrators_change, anyone
 from message_queues.servers.management.call import Call
 from message_queues.servers.management.resource import Resource
-from message_queues.servers.management.samples import wanted_range
+from message_queues.servers.management.samples import Range, wanted_range
 
 RETENTION = {"global": [600], "basic": [600], "detailed": [600]}
 """How far back samples go, in seconds."""
@@ -16,7 +16,7 @@ def overview(call: Call) -> Answer:
     facts["object_totals"] = object_totals(call)
     if call.wants_statistics:
         facts |= totals(call)
-        facts["churn_rates"] = churn_rates(call.node)
+        facts["churn_rates"] = churn_rates(call.node, wanted_range(call.query, "msg_rates"))
         facts["statistics_db_event_queue"] = 0
     if authorization.is_monitor(call.user) or not call.wants_statistics:
         facts["node"] = call.node.name
@@ -87,12 +87,9 @@ def totals(call: Call) -> dict[str, object]:
     }
 
 
-def churn_rates(of: node.Node) -> dict[str, object]:
-    facts: dict[str, object] = {}
-    for name, count in of.churn().items():
-        facts[name] = count
-        facts[f"{name}_details"] = {"rate": 0.0}
-    return facts
+def churn_rates(of: node.Node, wanted: Range | None) -> dict[str, object]:
+    names = tuple(of.churn())
+    return counters.shown(of.series_of_churn(), names, range(len(names)), wanted)
 
 
 def listeners(of: node.Node) -> list[dict[str, object]]:

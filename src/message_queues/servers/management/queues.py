@@ -1,6 +1,6 @@
 """Queues: list, show, declare, delete, purge; what quorum queues add is that of a cluster of one."""
 
-from message_queues.broker.queues.queue import CLASSIC, QUORUM, Queue
+from message_queues.broker.queues.queue import CLASSIC, QUORUM, STREAM, Queue
 from message_queues.broker.queues.virtual_host import QueueSpec, VirtualHost
 from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer, bad_request, missing_keys
@@ -53,6 +53,10 @@ def facts_of(call: Call, virtual_host: VirtualHost, queue: Queue) -> Item:
     if not call.wants_statistics:
         return facts
     facts["effective_policy_definition"] = applied.definition
+    if queue.kind == QUORUM:
+        facts |= {"messages_dlx": queue.retained_count, "message_bytes_dlx": 0, "open_files": {call.node.name: 0}}
+    if queue.kind == STREAM:
+        facts["readers"] = {call.node.name: len(queue.consumers)}
     return facts | sizes_of(queue) | consuming_facts(queue) | samples_of(call, queue)
 
 
@@ -91,11 +95,10 @@ def consuming_facts(queue: Queue) -> Item:
         "consumer_capacity": takes_all,
         "consumer_utilisation": takes_all,
         "consumers": len(queue.consumers),
+        "idle_since": rfc3339(queue.idle_since_ms),
         "exclusive_consumer_tag": next((each.tag for each in queue.consumers if each.is_exclusive), None),
         "single_active_consumer_tag": queue.active_consumer.tag if queue.active_consumer is not None else None,
     }
-    if not queue.consumers and not queue.message_count:
-        facts["idle_since"] = rfc3339(queue.idle_since_ms)
     return facts
 
 

@@ -34,6 +34,8 @@ class Resource:
     """What a POST to what is missing hears from RabbitMQ 4."""
     accepts: tuple[str, ...] = ANY_TYPE
     """The content types of a body."""
+    is_public: bool = False
+    """Whoever calls has not logged in yet."""
     has_head: bool = True
     largest_body_bytes: int = 0
     """0: as large as any."""

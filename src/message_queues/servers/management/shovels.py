@@ -32,7 +32,9 @@ def is_defined(call: Call) -> bool:
 
 
 def shovel(call: Call) -> Answer:
-    """RabbitMQ answers with its parameter."""
+    """RabbitMQ 4 answers with its parameter, 3 with a list of its state."""
+    if not call.node.version.is_4:
+        return call.listed([status for status in found(call) if status["name"] == call.name("name")])
     value = call.broker.parameters.get(call.name("vhost"), COMPONENT, call.name("name"))
     return call.shown({"value": value, "vhost": call.name("vhost"), "component": COMPONENT, "name": call.name("name")})
 

@@ -48,7 +48,9 @@ def field_value(value: object) -> FieldValue:
             return field_table(value)
         case list():
             return [field_value(each) for each in value]
-        case bool() | None | str() | float():
+        case None:
+            raise bad_request("null_not_allowed")
+        case bool() | str() | float():
             return value
         case int() if -LARGEST_LONG <= value < LARGEST_LONG:
             return value
