@@ -618,6 +618,11 @@ class MessageStore:
         elif len(self._acks_to_remove) > _ACKS_LEFT:
             self._forget_acks()
 
+    def _end_work(self) -> None:
+        self._is_working = False
+        # There may be more to do.
+        self._flushes_to_look = 0
+
     def _left_behind(self) -> MessageSegment | None:
         """A segment with little left that nothing was acknowledged of since the last look: others will be empty soon."""
         for segment, left in list(self._to_rewrite.items()):
@@ -642,7 +647,7 @@ class MessageStore:
                 failures.append(error)
 
         def synced() -> None:
-            self._is_working = False
+            self._end_work()
             if segment.is_removed or self._is_closed:
                 return
             try:
@@ -702,7 +707,7 @@ class MessageStore:
                 _logger.warning("%s could not be written anew: %s", segment.path, error)
 
         def written() -> None:
-            self._is_working = False
+            self._end_work()
             self._adopt(segment, rewritten[0] if rewritten else None)
 
         self._is_working = True
@@ -718,7 +723,7 @@ class MessageStore:
                 self._sync_directory(directory_changes)
 
         def synced() -> None:
-            self._is_working = False
+            self._end_work()
             if not self._is_closed:
                 self._remove_acks()
 
