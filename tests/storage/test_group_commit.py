@@ -118,3 +118,27 @@ def test_an_acknowledgement_that_goes_wrong_keeps_nobody_else_waiting() -> None:
     commit.when_durable(heard.append)
     loop.turn()
     assert heard == [{}]
+
+
+def test_with_sync_who_hears_and_commits_more_is_told_in_the_order_of_the_commits() -> None:
+    loop, file, heard = Loop(), File(), list[str]()
+    commit = GroupCommit(loop.call_soon, lambda work, done: loop.background.append((work, done)))
+
+    def go_on(failures: Failures) -> None:
+        heard.append("first")
+        commit.add(file)
+        commit.when_durable(lambda _: heard.append("second"))
+
+    commit.add(file)
+    commit.when_durable(go_on)
+    loop.turn()
+    loop.finish_background()
+    assert len(loop.soon) == 1
+    loop.turn()
+    # It has nothing to sync, and waits for those before it all the same.
+    commit.when_durable(lambda _: heard.append("third"))
+    loop.turn()
+    assert heard == ["first"]
+    loop.finish_background()
+    loop.turn()
+    assert heard == ["first", "second", "third"]

@@ -112,8 +112,9 @@ class GroupCommit:
         remaining = len(syncs)
 
         def finished() -> None:
-            self._is_syncing = False
+            # Whoever hears of it and has more to commit waits like all others: one commit at a time, or a later one might be told first.
             self._tell(targets, failures, waiting)
+            self._is_syncing = False
             if self._is_scheduled:
                 self._call_soon(self._commit)
 
