@@ -53,14 +53,15 @@ class HttpListener:
     async def stop(self) -> None:
         if self._socket is None:
             return
-        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        listener, self._socket = self._socket, None
+        asyncio.get_running_loop().remove_reader(listener.fileno())
         if self._serving is not None:
+            # One that is only just being made finds that there is nothing to serve any more.
             if self._server is not None:
                 self._server.should_exit = True
                 self._server.force_exit = True
             await self._serving
-        self._socket.close()
-        self._socket = None
+        listener.close()
 
     def _first_connection(self) -> None:
         assert self._socket is not None
