@@ -198,7 +198,7 @@ class ServerSettings:
         1_000_000, "Most deliveries that one consumer without a prefetch count may have unacknowledged.", "COUNT", number(1)
     )
     memory_high_watermark: int = option(
-        0, "Memory of the server in bytes beyond which publishers have to wait; 0: 60 % of the machine's.", "BYTES", number(0)
+        0, "Memory of the server in bytes beyond which publishers have to wait; 0: six tenths of the machine's.", "BYTES", number(0)
     )
     disk_free_limit: int = option(50_000_000, "Free disk space in bytes below which publishers have to wait.", "BYTES", number(0))
     max_open_files: int = option(512, "Most log files that are open at a time.", "COUNT", number(16))

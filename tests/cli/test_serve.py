@@ -42,6 +42,22 @@ def test_its_addresses_are_printed_and_written_as_json(tmp_path: Path) -> None:
         assert [file.name for file in tmp_path.iterdir()] == ["ready.json"]
 
 
+def test_every_protocol_has_its_address(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        told = json.loads(server.ready_file.read_text())
+        assert set(told) == {"pid", "kafka", "amqp", "management", "prometheus"}
+        assert all(connects(told[protocol][0]) for protocol in ("amqp", "management", "prometheus"))
+
+
+@pytest.mark.parametrize("protocol", ["amqp", "management", "prometheus"])
+def test_a_port_of_rabbitmq_that_is_taken_is_named_with_its_flag(tmp_path: Path, protocol: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused("--kafka-port", "0", f"--{protocol}-port", str(port), code=1)
+    assert f"port {port}" in said
+    assert f"--{protocol}-port" in said
+
+
 def test_three_nodes_listen_on_three_addresses(tmp_path: Path) -> None:
     with serving(tmp_path, "--brokers", "3") as server:
         assert len(set(server.addresses)) == 3
@@ -72,7 +88,7 @@ def test_it_stops_when_the_program_that_started_it_is_killed(tmp_path: Path) -> 
     ready = tmp_path / "ready.json"
     program = (
         "import subprocess, sys\n"
-        f"serve = [{MQ!r}, 'serve', '--kafka-port', '0', '--stop-with-stdin', '--ready-file', {str(ready)!r}]\n"
+        f"serve = [{MQ!r}, 'serve', '--only', 'kafka', '--kafka-port', '0', '--stop-with-stdin', '--ready-file', {str(ready)!r}]\n"
         "print(subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=sys.stdout).wait())\n"
     )
     starter = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment())

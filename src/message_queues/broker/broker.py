@@ -178,7 +178,6 @@ class Broker:
             self._create_virtual_host()
         self.groups.loaded()
         self._retention.start()
-        self.alarms.start()
 
     def _create_virtual_host(self) -> None:
         """The default one, and the user who may do everything in it."""

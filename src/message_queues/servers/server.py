@@ -202,6 +202,7 @@ class Server:
             max_unacknowledged=settings.max_unacknowledged,
             loopback_users=frozenset(settings.loopback_users),
         )
+        self.broker.alarms.start()
         self.amqp = amqp = AmqpListener(self.broker, limits)
         self.shovels = Shovels(self.broker)
         listeners = []

@@ -230,7 +230,7 @@ def with_amqp(scenario: Callable[[Server, AmqpClient], Awaitable[None]], **setti
     asyncio.run(run())
 
 
-async def refusal(client: AmqpClient, channel: int, method: Any = None) -> tuple[int, str, int, int]:
+async def refusal(client: AmqpClient, channel: int, method: Any = None) -> tuple[Any, ...]:
     """What the channel or the connection is closed with: code, text, class and method."""
     if method is not None:
         client.send(channel, method)

@@ -6,10 +6,11 @@ import pytest
 from pamqp import commands
 
 from message_queues.broker.clock import ManualClock, Timers, advance
+from message_queues.protocols.amqp.frames import PROTOCOL_HEADER
 from message_queues.records.properties import Properties
 from message_queues.servers.amqp.connection import ends, shown
 from message_queues.servers.server import Server
-from tests.servers.amqp.amqp_client import PROTOCOL_HEADER, AmqpClient, amqp_server, describe, listener_of, refusal, with_amqp
+from tests.servers.amqp.amqp_client import AmqpClient, amqp_server, describe, listener_of, refusal, with_amqp
 from tests.servers.running_server import eventually
 
 
@@ -45,7 +46,7 @@ def test_the_handshake() -> None:
     async def run(server: Server) -> None:
         async with await AmqpClient.dialled(server) as client:
             client.write(PROTOCOL_HEADER)
-            start = await client.expect(0, commands.Connection.Start)
+            start: Any = await client.expect(0, commands.Connection.Start)
             assert (start.version_major, start.version_minor, start.locales) == (0, 9, b"en_US")
             mechanisms: Any = start.mechanisms
             assert {b"PLAIN", b"AMQPLAIN"} <= set(mechanisms.split())

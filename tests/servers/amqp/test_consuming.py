@@ -283,7 +283,7 @@ def test_the_server_makes_tags_for_those_who_have_none() -> None:
         consume = commands.Basic.Consume(queue="q")
         tags = {(await client.ask(1, consume, commands.Basic.ConsumeOk)).consumer_tag for _ in range(2)}
         assert len(tags) == 2
-        assert all(tag.startswith("amq.ctag-") for tag in tags)
+        assert all(str(tag).startswith("amq.ctag-") for tag in tags)
 
     with_amqp(run)
 

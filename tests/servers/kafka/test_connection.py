@@ -368,7 +368,7 @@ def test_a_client_that_leaves_during_a_long_poll_leaves_nothing_behind(caplog: p
         assert waiters(server) == 0
         assert server.broker.patience.next_deadline() is None
 
-    with_server(scenario)
+    with_server(scenario, only=("kafka",))
     assert reasons(caplog) == []
 
 
