@@ -35,6 +35,7 @@ from message_queues.broker.queues.queue import Queue, QueueIdentity
 from message_queues.broker.queues.queue_arguments import (
     CLASSIC,
     MISSING,
+    STREAM,
     check_argument,
     check_equivalent,
     check_queue_arguments,
@@ -42,6 +43,7 @@ from message_queues.broker.queues.queue_arguments import (
 )
 from message_queues.broker.queues.queue_home import QueueHome
 from message_queues.broker.queues.routing import Router
+from message_queues.broker.queues.stream_queue import StreamQueue
 from message_queues.errors import (
     AccessRefused,
     CommandInvalid,
@@ -66,7 +68,7 @@ DEFAULT_EXCHANGES: Final = {
     "amq.rabbitmq.trace": "topic",
 }
 
-AnyQueue: TypeAlias = Queue
+AnyQueue: TypeAlias = Queue | StreamQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,7 +446,10 @@ class VirtualHost:
             event.name, self.name, event.queue_id, event.kind, event.is_durable, event.is_auto_delete, arguments, owner
         )
         settings = queue_settings(arguments, self._home.policies(self.name, event.name, event.kind).definition)
-        self.queues[event.name] = Queue(identity, settings, self._home.queues, self._unused)
+        if event.kind == STREAM:
+            self.queues[event.name] = StreamQueue(identity, settings, self._home.queues)
+        else:
+            self.queues[event.name] = Queue(identity, settings, self._home.queues, self._unused)
         if owner is not None:
             self._exclusive.setdefault(owner, []).append(event.name)
         self.router.forget_routes()
