@@ -14,6 +14,7 @@ from message_queues.errors import (
     MessagesLost,
     NotAuthorized,
     NotFound,
+    ResourceLocked,
     Unreachable,
     Unroutable,
     VirtualHostNotFound,
@@ -153,6 +154,19 @@ def test_what_is_there_with_equal_settings_is_found_and_otherwise_a_conflict(mq:
     assert raised.value.differences == ("x-expires is None, not 60000", "x-max-length is 10, not 11")
     with pytest.raises(Conflict, match="exchange_type is 'topic', not 'fanout'"):
         mq.create_exchange("east", name, "fanout")
+
+
+def test_a_queue_that_is_another_programs_alone_is_locked_and_a_shared_one_a_conflict(
+    mq: MessageQueues, server: embedded.EmbeddedServer, name: str
+) -> None:
+    mq.create_queue("east", name)
+    with pytest.raises(Conflict, match="exists and is shared: exclusive is False, not True"):
+        mq.create_queue("east", name, exclusive=True)
+    with MessageQueues(embedded=server) as other:
+        other.create_rabbitmq_cluster("west", "rabbit")
+        other.create_queue("west", f"{name}-own", exclusive=True)
+        with pytest.raises(ResourceLocked):
+            mq.create_queue("east", f"{name}-own", exclusive=True)
 
 
 def test_exchanges_are_bound_to_exchanges(mq: MessageQueues, name: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from message_queues.clients.queue_ports import NewQueue, QueueCounts
-from message_queues.errors import NotFound, PreconditionFailed, QueueNotFound
+from message_queues.errors import Conflict, MessageQueuesError, NotFound, PreconditionFailed, QueueNotFound, ResourceLocked
 from message_queues.messaging.differences import argument_differences, conflict, named_differences
 from message_queues.messaging.rabbitmq_answers import answer_mapping, number_of, text_of
 from message_queues.messaging.rabbitmq_place import RabbitPlace
@@ -88,6 +88,20 @@ class Queue:
             self.name = self._place.admin.declare_queue(wanted)
         except PreconditionFailed as error:
             raise conflict(f"queue {self.name!r} on cluster {self.cluster!r}", error, lambda: self._differences(wanted)) from error
+        except ResourceLocked as error:
+            # RabbitMQ says the same of a queue that is another's alone and of one that is nobody's.
+            if wanted.exclusive and self._is_shared():
+                differences = ("exclusive is False, not True",)
+                raise Conflict(
+                    f"queue {self.name!r} on cluster {self.cluster!r} exists and is shared: {differences[0]}", differences
+                ) from error
+            raise
+
+    def _is_shared(self) -> bool:
+        try:
+            return not self._found().get("exclusive")
+        except MessageQueuesError:
+            return False
 
     def _differences(self, wanted: NewQueue) -> list[str]:
         found = self._found()
