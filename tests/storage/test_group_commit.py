@@ -142,3 +142,26 @@ def test_with_sync_who_hears_and_commits_more_is_told_in_the_order_of_the_commit
     loop.finish_background()
     loop.turn()
     assert heard == ["first", "second", "third"]
+
+
+def test_with_sync_a_file_that_has_more_to_write_when_it_flushes_waits_for_the_next_commit() -> None:
+    loop, heard = Loop(), list[str]()
+    commit = GroupCommit(loop.call_soon, lambda work, done: loop.background.append((work, done)))
+
+    class Rolling(File):
+        def flush(self) -> None:
+            super().flush()
+            if self.flushes == 1:
+                commit.add(self)
+
+    commit.add(Rolling())
+    commit.when_durable(lambda _: heard.append("first"))
+    loop.turn()
+    commit.when_durable(lambda _: heard.append("second"))
+    loop.turn()
+    assert heard == []
+    loop.finish_background()
+    loop.turn()
+    assert heard == ["first"]
+    loop.finish_background()
+    assert heard == ["first", "second"]

@@ -72,6 +72,8 @@ class GroupCommit:
 
     def _commit(self) -> None:
         self._is_scheduled = False
+        # One commit at a time, or what came later might be told first: a target that adds itself while it flushes waits for the end, too.
+        self._is_syncing = self._sync_in_background is not None
         waiting, self._waiting = self._waiting, []
         self.round += 1
         targets, failures = self._flush()
@@ -112,7 +114,6 @@ class GroupCommit:
         remaining = len(syncs)
 
         def finished() -> None:
-            # Whoever hears of it and has more to commit waits like all others: one commit at a time, or a later one might be told first.
             self._tell(targets, failures, waiting)
             self._is_syncing = False
             if self._is_scheduled:
@@ -133,7 +134,6 @@ class GroupCommit:
 
             return run
 
-        self._is_syncing = True
         if not syncs:
             finished()
         # Side by side: the file system commits what is synced at the same time together.
