@@ -1,6 +1,7 @@
 """The AMQP brokers under measurement: this project's server and RabbitMQ 3.10.8, each a process of its own on loopback.
 
-Both keep durable queues and persistent messages on the same disk and otherwise have the settings they come with.
+Both keep durable queues and persistent messages on the same disk and otherwise have the settings they come with, but that this project's
+server runs with --fsync: RabbitMQ syncs persistent messages before it confirms them.
 """
 
 import json
@@ -80,7 +81,19 @@ class EmbeddedServer:
         self._directory.mkdir(parents=True)
         ready = self._directory / "ready.json"
         mq = str(Path(sys.executable).with_name("mq"))
-        command = [mq, "serve", "--only", "amqp", "--amqp-port", "0", "--data", str(self._directory / "data"), "--ready-file", str(ready)]
+        command = [
+            mq,
+            "serve",
+            "--only",
+            "amqp",
+            "--amqp-port",
+            "0",
+            "--data",
+            str(self._directory / "data"),
+            "--ready-file",
+            str(ready),
+            "--fsync",
+        ]
         started = time.perf_counter()
         with (self._directory / "output.log").open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
