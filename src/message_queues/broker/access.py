@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from message_queues.broker.event import Event
+from message_queues.broker.queues.erlang_terms import printed_json
 from message_queues.errors import AccessRefused, InvalidArgument, NotAllowed, NotFound
 
 ADMINISTRATOR: Final = "administrator"
@@ -214,9 +215,9 @@ class Access:
         """Raises NotFound, InvalidArgument."""
         user = self.named(name)
         if limit not in LIMIT_NAMES:
-            raise InvalidArgument(f"Unrecognised limit name: {limit}; known are {', '.join(LIMIT_NAMES)}")
+            raise InvalidArgument(f"Unrecognised terms [{{{printed_json(limit)},{printed_json(value)}}}] in user-limits")
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidArgument(f"Validation failed\n\n{limit} should be a number, actually was {value}\n")
+            raise InvalidArgument(f"{limit} should be a number, actually was {printed_json(value)}")
         self._put_limits(user, {**user.limits, limit: value})
 
     def clear_user_limit(self, name: str, limit: str) -> None:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from message_queues.servers.management.answers import Refused, encode, erlang_binary, missing_keys, object_not_found
+from message_queues.servers.management.answers import Refused, encode, missing_keys, object_not_found
 
 
 def test_a_refusal_says_error_and_reason() -> None:
@@ -35,11 +35,3 @@ def test_missing_keys_are_printed_as_erlang_prints_them(keys: list[str], reason:
 
 def test_a_name_that_is_no_utf_8_can_be_written() -> None:
     assert json.loads(encode({"name": "a\udcff"})) == {"name": "a\udcff"}
-
-
-@pytest.mark.parametrize(
-    ("value", "printed"),
-    [("x", '<<"x">>'), (True, "true"), (None, "null"), (5, "5"), (["a", 1], '[<<"a">>,1]'), ({"k": 1}, '#{<<"k">> => 1}')],
-)
-def test_json_values_are_printed_as_erlang_terms(value: object, printed: str) -> None:
-    assert erlang_binary(value) == printed

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from message_queues.broker.queues.erlang_terms import printed_json
 from message_queues.broker.queues.events import Json
 from message_queues.broker.queues.queue_arguments import AGE, CLASSIC, QUORUM, STREAM, age_ms
 from message_queues.broker.queues.queue_settings import AT_MOST_ONCE, DROP_HEAD, RETRY_DISABLED, QueueSettings
@@ -32,9 +33,6 @@ OPERATOR_KEYS: Final = frozenset(
         "max-in-memory-length",
         "max-in-memory-bytes",
         "delivery-limit",
-        "ha-mode",
-        "ha-params",
-        "ha-sync-mode",
         "overflow",
         "queue-version",
         "target-group-size",
@@ -50,6 +48,20 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "delayed-retry-type": ("disabled", "all", "failed", "returned"),
     "queue-leader-locator": ("client-local", "balanced"),
 }
+CALLED: Final[Mapping[str, str]] = {
+    "alternate-exchange": "alternate exchange name",
+    "dead-letter-exchange": "dead letter exchange name",
+    "message-ttl": "message TTL",
+    "expires": "queue expiry",
+    "max-length": "maximum length",
+    "max-length-bytes": "maximum length in bytes",
+    "max-in-memory-length": "maximum memory in bytes",
+    "max-in-memory-bytes": "maximum memory in bytes",
+    "queue-mode": "queue-mode value",
+    "overflow": "overflow value",
+    "queue-leader-locator": "queue leader locator value",
+}
+"""What RabbitMQ calls them when they are wrong, where it is not the name without dashes."""
 KNOWN: Final = (
     NUMBERS
     | TEXTS
@@ -107,33 +119,39 @@ def policy_from(virtual_host: str, name: str, value: Json, *, is_operator: bool)
     try:
         re.compile(str(pattern))
     except re.error as error:
-        raise BadPolicy(f"Validation failed\n\n{name} should be regular expression, error: {error}\n") from None
+        told = f'{{"{error.msg.partition(",")[0]}",{len(str(pattern)) if error.pos is None else error.pos + 1}}}'
+        raise BadPolicy(f"Validation failed\n\npattern should be regular expression but is invalid: {told}\n") from None
     if not isinstance(pattern, str):
-        raise BadPolicy(f"Validation failed\n\npattern should be binary, actually was {pattern}\n")
+        raise BadPolicy(f"Validation failed\n\npattern should be a binary but was {printed_json(pattern)}\n")
     if isinstance(priority, bool) or not isinstance(priority, int):
-        raise BadPolicy(f"Validation failed\n\npriority should be a number, actually was {priority}\n")
+        raise BadPolicy(f"Validation failed\n\npriority should be a number, actually was {printed_json(priority)}\n")
     if applies_to not in APPLIES_TO:
-        raise BadPolicy(f"Validation failed\n\napply-to should be one of {', '.join(APPLIES_TO)}, actually was {applies_to}\n")
+        # The two blanks are RabbitMQ's.
+        known = "'queues', 'classic_queues',  'quorum_queues', 'streams', 'exchanges', or 'all'"
+        raise BadPolicy(f"Validation failed\n\napply-to '{applies_to}' unrecognised; should be one of: {known}\n")
     if not isinstance(definition, dict) or not definition:
-        raise BadPolicy("Validation failed\n\nno policy keys are given: a definition has at least one\n")
+        raise BadPolicy("Validation failed\n\nno policy provided\n")
+    unknown = [(key, setting) for key, setting in definition.items() if key not in (OPERATOR_KEYS if is_operator else KNOWN)]
+    if unknown:
+        terms = ",".join(f"{{{printed_json(key)},{printed_json(setting)}}}" for key, setting in unknown)
+        raise BadPolicy(f"Validation failed\n\n[{terms}] are not recognised policy settings\n")
     for key, setting in definition.items():
-        _check(key, setting, is_operator)
+        _check(key, setting)
     return Policy(virtual_host, name, pattern, definition, priority, str(applies_to))
 
 
-def _check(key: str, value: Json, is_operator: bool) -> None:
-    if key not in KNOWN:
-        raise BadPolicy(f'Validation failed\n\n["{key}"] are not recognised policy settings\n')
-    if is_operator and key not in OPERATOR_KEYS:
-        raise BadPolicy(f"Validation failed\n\n'{key}' cannot be set by an operator policy\n")
-    if key in NUMBERS and (isinstance(value, bool) or not isinstance(value, int) or (value < 0 and key != "delivery-limit")):
-        raise BadPolicy(f"Validation failed\n\n{value} is not a valid {key.replace('-', ' ')}\n")
-    if key in TEXTS and not isinstance(value, str):
-        raise BadPolicy(f"Validation failed\n\n{value} is not a valid {key.replace('-', ' ')}\n")
-    if key in CHOICES and value not in CHOICES[key]:
-        raise BadPolicy(f"Validation failed\n\n{value} is not a valid {key.replace('-', ' ')} value\n")
-    if key == "max-age" and not (isinstance(value, str) and AGE.fullmatch(value)):
-        raise BadPolicy(f"Validation failed\n\n{value} is not a valid max age\n")
+def _check(key: str, value: Json) -> None:
+    is_valid = True
+    if key in NUMBERS:
+        is_valid = isinstance(value, int) and not isinstance(value, bool) and (value >= 0 or key == "delivery-limit")
+    elif key in TEXTS:
+        is_valid = isinstance(value, str)
+    elif key in CHOICES:
+        is_valid = value in CHOICES[key]
+    elif key == "max-age":
+        is_valid = isinstance(value, str) and AGE.fullmatch(value) is not None
+    if not is_valid:
+        raise BadPolicy(f"Validation failed\n\n{printed_json(value)} is not a valid {CALLED.get(key, key.replace('-', ' '))}\n")
 
 
 @dataclass(frozen=True, slots=True)

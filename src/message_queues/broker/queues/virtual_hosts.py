@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from message_queues.broker.event import Event
+from message_queues.broker.queues.erlang_terms import printed_json
 from message_queues.broker.queues.events import (
     BindingCreated,
     BindingRemoved,
@@ -116,9 +117,10 @@ class VirtualHosts(dict[str, VirtualHost]):
         """Raises InvalidArgument."""
         host = self.named(virtual_host)
         if name not in LIMIT_NAMES:
-            raise InvalidArgument(f"Unrecognised limit name: {name}; known are {', '.join(LIMIT_NAMES)}")
+            terms = f"[{{{printed_json(name)},{printed_json(value)}}}]"
+            raise InvalidArgument(f"Validation failed\n\nUnrecognised terms {terms} in limits\n")
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidArgument(f"Validation failed\n\n{name} should be a number, actually was {value}\n")
+            raise InvalidArgument(f"Validation failed\n\n{name} should be a number, actually was {printed_json(value)}\n")
         self._put_limits(virtual_host, {**host.limits, name: value})
 
     def clear_limit(self, virtual_host: str, name: str) -> None:

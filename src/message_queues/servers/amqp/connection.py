@@ -298,8 +298,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def forget_channel(self, channel: AmqpChannel) -> None:
         del self.channels[channel.number]
-        self.listener.channels_closed += 1
-        self.listener.closed_channels.add(channel.counters)
+        self.listener.channel_closed(self.virtual_host_name, channel.counters)
 
     def channel_failed(self, channel: AmqpChannel, error: Exception, class_id: int, method_id: int) -> None:
         logger.info("channel closed", extra={"connection": self.name, "channel": channel.number, "reason": str(error)})

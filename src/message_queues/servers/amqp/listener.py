@@ -37,6 +37,8 @@ class AmqpListener:
         self.replies = Replies()
         self.closed_channels = ChannelCounters()
         """What channels have done that are closed; `totals` adds the open ones."""
+        self.closed_channels_of: dict[str, ChannelCounters] = {}
+        """The same by virtual host."""
         self.connections_opened = 0
         self.connections_closed = 0
         self.channels_opened = 0
@@ -62,6 +64,15 @@ class AmqpListener:
             for channel in connection.channels.values():
                 total.add(channel.counters)
         return total
+
+    def channel_closed(self, virtual_host_name: str, counters: ChannelCounters) -> None:
+        self.channels_closed += 1
+        self.count_closed(virtual_host_name, counters)
+
+    def count_closed(self, virtual_host_name: str, counters: ChannelCounters) -> None:
+        """Also of what was done as if on a channel."""
+        self.closed_channels.add(counters)
+        self.closed_channels_of.setdefault(virtual_host_name, ChannelCounters()).add(counters)
 
     def close(self, reason: str) -> None:
         """Every client is told why, and has a moment to say goodbye."""

@@ -100,19 +100,3 @@ def missing_keys(keys: Sequence[str]) -> Refused:
 def erlang_atom(name: str) -> str:
     is_plain = name[:1].islower() and name.replace("_", "").replace("@", "").isalnum()
     return name if is_plain else f"'{name}'"
-
-
-def erlang_binary(value: object) -> str:
-    """A JSON value as Erlang prints the term that it was decoded to."""
-    match value:
-        case str():
-            return f'<<"{value}">>'
-        case bool():
-            return "true" if value else "false"
-        case None:
-            return "null"
-        case list():
-            return f"[{','.join(map(erlang_binary, value))}]"
-        case dict():
-            return f"#{{{','.join(f'{erlang_binary(key)} => {erlang_binary(each)}' for key, each in value.items())}}}"
-    return str(value)

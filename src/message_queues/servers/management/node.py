@@ -209,8 +209,9 @@ class Node:
     def _channel_values(self, virtual_host: str | None) -> Iterator[Values]:
         if self.amqp is None:
             return
-        if virtual_host is None:
-            yield counters.of_channel(self.amqp.closed_channels)
+        closed = self.amqp.closed_channels if virtual_host is None else self.amqp.closed_channels_of.get(virtual_host)
+        if closed is not None:
+            yield counters.of_channel(closed)
         for connection in self.connections():
             if virtual_host is None or connection.virtual_host_name == virtual_host:
                 for channel in connection.channels.values():

@@ -84,7 +84,7 @@ def send(call: Call, virtual_host: VirtualHost, exchange_name: str, routing_key:
     kept = with_headers(properties, {}, ("BCC",)) if attributes.blind_copies else properties
     message = QueueMessage(exchange_name, routing_key, kept, body, read_attributes(kept), other_keys)
     result = virtual_host.publish(exchange, message)
-    count_publish(call, result)
+    count_publish(call, virtual_host.name, result)
     return result
 
 
@@ -93,14 +93,14 @@ def check_user_id(call: Call, user_id: str | None) -> None:
         raise PreconditionFailed(f"user_id property set to '{user_id}' but authenticated user was '{call.user.name}'")
 
 
-def count_publish(call: Call, result: int) -> None:
+def count_publish(call: Call, virtual_host: str, result: int) -> None:
     if call.node.amqp is None:
         return
     counted = ChannelCounters()
     counted.published = 1
     counted.returned_unroutable = int(result == 0)
     counted.confirmed = int(not result & REFUSED)
-    call.node.amqp.closed_channels.add(counted)
+    call.node.amqp.count_closed(virtual_host, counted)
 
 
 def properties_of(document: object) -> Properties:
