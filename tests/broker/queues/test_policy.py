@@ -1,0 +1,77 @@
+"""Which policy applies, what it comes to beside arguments, and which is none."""
+
+import pytest
+
+from message_queues.broker.queues.events import Json
+from message_queues.broker.queues.policy import BadPolicy, Policy, applied, policy_from, queue_settings
+from message_queues.broker.queues.queue_settings import QueueSettings
+from message_queues.records.field_table import FieldTable
+
+
+def policy(name: str, priority: int = 0, pattern: str = "", applies_to: str = "all", **definition: int | str) -> Policy:
+    return Policy("/", name, pattern, {key.replace("_", "-"): value for key, value in definition.items()}, priority, applies_to)
+
+
+def test_the_one_of_the_highest_priority_applies_alone() -> None:
+    found = applied("orders", "classic", [policy("low", 1, max_length=1), policy("high", 2, message_ttl=5)], [])
+    assert (found.policy, dict(found.definition)) == ("high", {"message-ttl": 5})
+
+
+def test_patterns_are_looked_for_anywhere_and_types_are_kept_apart() -> None:
+    policies = [policy("p", pattern="der", applies_to="quorum_queues", max_length=1)]
+    assert applied("orders", "quorum", policies, []).policy == "p"
+    assert applied("orders", "classic", policies, []).policy is None
+    assert applied("other", "quorum", policies, []).policy is None
+
+
+def test_an_operator_policy_can_only_lower() -> None:
+    policies = [policy("user", max_length=10, message_ttl=5, overflow="drop-head")]
+    operator = [policy("operator", max_length=20, message_ttl=1, expires=9)]
+    found = applied("orders", "classic", policies, operator)
+    assert (found.policy, found.operator_policy) == ("user", "operator")
+    assert dict(found.definition) == {"max-length": 10, "message-ttl": 1, "expires": 9, "overflow": "drop-head"}
+
+
+def test_arguments_win_but_for_limits_where_the_smallest_counts() -> None:
+    arguments: FieldTable = {"x-max-length": 10, "x-overflow": "reject-publish", "x-dead-letter-exchange": "mine"}
+    definition: dict[str, Json] = {
+        "max-length": 3,
+        "overflow": "drop-head",
+        "dead-letter-exchange": "policy",
+        "delivery-limit": 4,
+        "max-age": "2h",
+    }
+    assert queue_settings(arguments, definition) == QueueSettings(
+        max_length=3, overflow="reject-publish", dead_letter_exchange="mine", delivery_limit=4, max_age_ms=7_200_000
+    )
+
+
+def test_nothing_said_is_the_default() -> None:
+    assert queue_settings({}, {}) == QueueSettings()
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"definition": {"max-length": 1}}, "Key 'pattern' is missing"),
+        ({"pattern": ""}, "Key 'definition' is missing"),
+        ({"pattern": "(", "definition": {"max-length": 1}}, "regular expression"),
+        ({"pattern": "", "definition": {}}, "no policy provided"),
+        ({"pattern": "", "definition": {"max-lenght": 1}}, "not recognised"),
+        ({"pattern": "", "definition": {"max-length": "many"}}, "is not a valid maximum length"),
+        ({"pattern": "", "definition": {"max-length": -1}}, "-1 is not a valid maximum length"),
+        ({"pattern": "", "definition": {"overflow": "never"}}, "is not a valid overflow value"),
+        ({"pattern": "", "definition": {"max-age": "5"}}, "is not a valid max age"),
+        ({"pattern": "", "definition": {"max-length": 1}, "priority": "high"}, "priority should be a number"),
+        ({"pattern": "", "definition": {"max-length": 1}, "apply-to": "topics"}, "apply-to 'topics' unrecognised"),
+        ("text", "must be a JSON object"),
+    ],
+)
+def test_what_is_no_policy(value: object, said: str) -> None:
+    with pytest.raises(BadPolicy, match=said):
+        policy_from("/", "p", value, is_operator=False)  # type: ignore[arg-type]
+
+
+def test_an_operator_may_not_set_everything() -> None:
+    with pytest.raises(BadPolicy, match="are not recognised policy settings"):
+        policy_from("/", "p", {"pattern": "", "definition": {"dead-letter-exchange": "x"}}, is_operator=True)
