@@ -58,7 +58,7 @@ class ChannelConsumer:
         self.arguments = table(method.arguments)
         priority = self.arguments.get("x-priority", 0)
         self.priority = priority if isinstance(priority, int) else 0
-        self.prefetch_count = 0 if method.no_ack else channel.prefetch_count
+        self.prefetch_count = channel.prefetch_count
         self.can_take = False
         self.is_active = True
         self.unacknowledged_count = 0
