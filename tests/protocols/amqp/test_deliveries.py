@@ -77,11 +77,23 @@ def test_repeated_deliveries_differ_in_what_differs() -> None:
     assert content_of(again[1:]) == (5, b"other")
 
 
-def test_keys_that_are_remembered_are_bounded() -> None:
+def test_what_is_remembered_is_bounded() -> None:
     deliveries = DeliveryFrames(1, "c")
     for number in range(REMEMBERED_KEYS * 2 + 10):
         read = read_all(deliveries.frames(1, False, "x", f"key-{number}", EMPTY_PROPERTIES, b"", 4096))
         assert fields(read[0][1])["routing_key"] == f"key-{number}"
+    assert len(deliveries._heads) <= REMEMBERED_KEYS
+
+
+def test_properties_and_sizes_may_differ_each_time() -> None:
+    deliveries = DeliveryFrames(1, "c")
+    for number in (1, 2, 2, 1, 30, 30):
+        properties = write_properties(Properties(headers={"id": f"{number}"}))
+        for size in (3, number):
+            read = read_all(deliveries.frames(1, False, "x", "k", properties, b"b" * size, 4096))
+            assert isinstance(read[1][1], header.ContentHeader)
+            assert read[1][1].properties.headers == {"id": f"{number}"}
+            assert content_of(read[1:]) == (size, b"b" * size)
 
 
 def test_get_ok_and_return() -> None:

@@ -64,6 +64,23 @@ def test_a_publish_comes_whole_with_its_properties_and_body_as_bytes() -> None:
     assert read_in_bytes(stream) == expected
 
 
+def test_publishes_that_differ_in_their_bodies_alone_are_told_apart_from_others() -> None:
+    alike = [publish_frames(1, "", "q", PERSISTENT, bytes([65 + number]) * 10) for number in range(5)]
+    others = [publish_frames(1, "", "q", PERSISTENT, b"longer body"), publish_frames(2, "", "q", PERSISTENT, b"0123456789")]
+    stream = b"".join([*alike, others[0], *alike, others[1], *alike])
+    told = [published(1, bytes([65 + number]) * 10, PERSISTENT) for number in range(5)]
+    expected = [*told, published(1, b"longer body", PERSISTENT), *told, published(2, b"0123456789", PERSISTENT), *told]
+    assert read(stream) == read_in_bytes(stream) == expected
+    for cut in range(len(alike[0]) * 2 + 1):
+        made = reader()
+        assert read(stream[:cut], made) + read(stream[cut:], made) == expected
+
+
+def test_a_publish_like_the_one_before_with_another_end_octet_is_refused() -> None:
+    one = publish_frames(1, "", "q", PERSISTENT, b"0123456789")
+    assert [event[0] for event in read(one + one[:-1] + b"\x00" + one)] == ["publish", "violation"]
+
+
 def test_a_body_in_many_frames_is_put_together() -> None:
     content = bytes(range(256)) * 2000
     stream = publish_frames(1, "", "q", PERSISTENT, content, frame_max=4096)

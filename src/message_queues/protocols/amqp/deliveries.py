@@ -18,7 +18,7 @@ _CONTENT_HEAD = struct.Struct(">BHIHHQ")
 _BODY_HEAD = struct.Struct(">BBHI")
 _TAG = struct.Struct(">QB")
 
-REMEMBERED_KEYS: Final = 1024
+REMEMBERED_KEYS: Final = 256
 """Pairs of exchange and routing key whose bytes a consumer keeps ready."""
 
 
@@ -56,33 +56,27 @@ def content_frames(channel: int, properties: bytes, body: bytes, frame_max: int)
 class DeliveryFrames:
     """The deliveries of one consumer: what repeats is kept as bytes."""
 
-    __slots__ = ("_channel", "_heads", "_tag")
+    __slots__ = ("_channel", "_content", "_heads", "_properties", "_size", "_tag")
 
     def __init__(self, channel: int, consumer_tag: str) -> None:
         self._channel = channel
         self._tag = short_string(consumer_tag)
         self._heads: dict[tuple[str, str], tuple[bytes, bytes]] = {}
         """(exchange, routing key) -> the bytes before the delivery tag, those after the redelivered bit."""
+        self._properties = b""
+        self._size = -1
+        self._content = b""
+        """What lies between method and body, for the properties and the size of the last delivery."""
 
     def frames(
         self, delivery_tag: int, redelivered: bool, exchange: str, routing_key: str, properties: bytes, body: bytes, frame_max: int
     ) -> bytes:
-        known = self._heads.get((exchange, routing_key))
-        before, after = known if known is not None else self._head(exchange, routing_key)
+        before, after = self._heads.get((exchange, routing_key)) or self._head(exchange, routing_key)
         size = len(body)
         if size and (size <= frame_max - FRAME_OVERHEAD or not frame_max):
-            return b"".join(
-                (
-                    before,
-                    _TAG.pack(delivery_tag, redelivered),
-                    after,
-                    _CONTENT_HEAD.pack(2, self._channel, 12 + len(properties), 60, 0, size),
-                    properties,
-                    _BODY_HEAD.pack(0xCE, 3, self._channel, size),
-                    body,
-                    b"\xce",
-                )
-            )
+            if size != self._size or properties != self._properties:
+                self._prepare(properties, size)
+            return b"".join((before, _TAG.pack(delivery_tag, redelivered), after, self._content, body, b"\xce"))
         return b"".join((before, _TAG.pack(delivery_tag, redelivered), after, content_frames(self._channel, properties, body, frame_max)))
 
     def _head(self, exchange: str, routing_key: str) -> tuple[bytes, bytes]:
@@ -93,6 +87,11 @@ class DeliveryFrames:
         head = (_HEAD.pack(1, self._channel, len(before) + 9 + len(after)) + before, after + b"\xce")
         self._heads[exchange, routing_key] = head
         return head
+
+    def _prepare(self, properties: bytes, size: int) -> None:
+        self._properties, self._size = properties, size
+        content = _CONTENT_HEAD.pack(2, self._channel, 12 + len(properties), 60, 0, size)
+        self._content = b"".join((content, properties, _BODY_HEAD.pack(0xCE, 3, self._channel, size)))
 
 
 def get_ok_frames(

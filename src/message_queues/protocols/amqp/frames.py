@@ -245,59 +245,64 @@ class FrameReader:
         end = len(data)
         largest = self.frame_max or _NO_LIMIT
         contents = self._contents
-        add = events.append
         while end - position >= FRAME_OVERHEAD - 1:
-            # No frame is shorter than a heartbeat, and no method shorter than this.
-            if end - position < 12 or not self._is_open or self._is_closing:
-                after = self._read_frame(data, position, events)
-                if after == position:
-                    break
-                position = after
-                continue
-            kind, channel, size, index = _METHOD_HEAD.unpack_from(data, position)
-            stop = position + 7 + size
-            if kind == METHOD_FRAME and channel and channel not in contents and stop < end and data[stop] == FRAME_END and size <= largest:
-                if index == PUBLISH_INDEX and end - stop > 20 and size > 6:
-                    kind, at, size, class_and_weight, body_size = _CONTENT_HEAD.unpack_from(data, stop + 1)
-                    head_stop = stop + 8 + size
-                    if (
-                        class_and_weight == _BASIC_HEADER
-                        and kind == HEADER_FRAME
-                        and at == channel
-                        and 12 <= size <= largest
-                        and head_stop < end
-                        and data[head_stop] == FRAME_END
-                    ):
-                        method = data[position + 13 : stop]
-                        if method not in _targets and not self._fits(method, channel, data[position + 11 : stop], events):
-                            position = stop + 1
-                            continue
-                        if not body_size:
-                            add(Publish(channel, method, data[stop + 20 : head_stop], b"", 0))
-                            position = head_stop + 1
-                            continue
-                        body_stop = head_stop + 8 + body_size
-                        if (
-                            body_stop < end
-                            and data[body_stop] == FRAME_END
-                            and body_size <= largest
-                            and body_size <= self.max_message_bytes
-                        ):
-                            kind, at, size = _HEAD.unpack_from(data, head_stop + 1)
-                            if size == body_size and kind == BODY_FRAME and at == channel:
-                                add(Publish(channel, method, data[stop + 20 : head_stop], data[head_stop + 8 : body_stop], body_size))
-                                position = body_stop + 1
-                                continue
-                elif index == ACK_INDEX and size == 13:
-                    tag, bits = _ACK.unpack_from(data, position + 11)
-                    add(Ack(channel, tag, bits & 1 == 1))
-                    position = stop + 1
-                    continue
-            after = self._read_frame(data, position, events)
+            after = 0
+            # No method frame is shorter than this.
+            if end - position >= 12 and self._is_open and not self._is_closing:
+                kind, channel, size, index = _METHOD_HEAD.unpack_from(data, position)
+                stop = position + 7 + size
+                if (
+                    kind == METHOD_FRAME
+                    and channel
+                    and channel not in contents
+                    and stop < end
+                    and size <= largest
+                    and data[stop] == FRAME_END
+                ):
+                    if index == PUBLISH_INDEX:
+                        after = self._read_publishes(data, position, stop, channel, largest, events)
+                    elif index == ACK_INDEX and size == 13:
+                        tag, bits = _ACK.unpack_from(data, position + 11)
+                        events.append(Ack(channel, tag, bits & 1 == 1))
+                        after = stop + 1
+            after = after or self._read_frame(data, position, events)
             if after == position:
                 break
             position = after
         return position
+
+    def _read_publishes(self, data: bytes, position: int, method_stop: int, channel: int, largest: int, events: list[Event]) -> int:
+        """A publish that is whole and right, and those that follow it and differ in their bodies alone.
+
+        Returns where they end; 0: the publish is none of these, and its frames have to be read by the rules.
+        """
+        end = len(data)
+        if end - method_stop < 21:
+            return 0
+        kind, at, size, class_and_weight, body_size = _CONTENT_HEAD.unpack_from(data, method_stop + 1)
+        head_stop: int = method_stop + 8 + size
+        if class_and_weight != _BASIC_HEADER or kind != HEADER_FRAME or at != channel or head_stop >= end or data[head_stop] != FRAME_END:
+            return 0
+        method = data[position + 13 : method_stop]
+        if not 12 <= size <= largest or (method not in _targets and not is_target(method)):
+            return 0
+        properties = data[method_stop + 20 : head_stop]
+        if not body_size:
+            events.append(Publish(channel, method, properties, b"", 0))
+            return head_stop + 1
+        stop: int = head_stop + 8 + body_size
+        if stop >= end or data[stop] != FRAME_END or body_size > largest or body_size > self.max_message_bytes:
+            return 0
+        kind, at, size = _HEAD.unpack_from(data, head_stop + 1)
+        if size != body_size or kind != BODY_FRAME or at != channel:
+            return 0
+        events.append(Publish(channel, method, properties, data[stop - body_size : stop], body_size))
+        alike = data[position : stop - body_size]
+        step = stop + 1 - position
+        while data.startswith(alike, stop + 1) and stop + step < end and data[stop + step] == FRAME_END:
+            stop += step
+            events.append(Publish(channel, method, properties, data[stop - body_size : stop], body_size))
+        return stop + 1
 
     def _read_frame(self, data: bytes, position: int, events: list[Event]) -> int:
         """One frame by the rules; returns where it ends, or `position` if it is not whole."""
@@ -391,8 +396,9 @@ class FrameReader:
 
     def _method_of_channel(self, channel: int, index: int, payload: bytes, events: list[Event]) -> None:
         if index == PUBLISH_INDEX:
-            if self._fits(payload[6:], channel, payload[4:], events):
-                self._contents[channel] = _Content(index, payload[6:])
+            if not is_target(payload[6:]):
+                raise BadMethod(payload[4:])
+            self._contents[channel] = _Content(index, payload[6:])
         elif index in _SETTLEMENTS and len(payload) == 13:
             tag, bits = _ACK.unpack_from(payload, 4)
             if index == ACK_INDEX:
@@ -405,15 +411,6 @@ class FrameReader:
             self._contents[channel] = _Content(index, read_method(payload))
         else:
             events.append(Method(channel, read_get(payload) if index == GET_INDEX else read_method(payload)))
-
-    def _fits(self, method: bytes, channel: int, arguments: bytes, events: list[Event]) -> bool:
-        """Are these the arguments of a publish? RabbitMQ finds out before the content comes."""
-        try:
-            parse_publish(method)
-        except FrameError:
-            self._fail(events, channel, BadMethod(arguments), PUBLISH_INDEX)
-            return False
-        return True
 
     # Contents
 
@@ -513,6 +510,15 @@ def parse_publish(method: bytes) -> tuple[str, str, bool, bool]:
         _targets.clear()
     target = _targets[method] = (exchange, key, bits & 1 == 1, bits & 2 == 2)
     return target
+
+
+def is_target(method: bytes) -> bool:
+    """Can parse_publish read it?"""
+    try:
+        parse_publish(method)
+    except FrameError:
+        return False
+    return True
 
 
 def read_get(payload: bytes) -> base.Frame:
