@@ -188,6 +188,12 @@ class ServerSettings:
         "none|peer|require",
         choice("none", "peer", "require"),
     )
+    tls_login_from: str = option(
+        "distinguished_name",
+        "What of a certificate names the user who logs in with it (the mechanism EXTERNAL).",
+        "distinguished_name|common_name",
+        choice("distinguished_name", "common_name"),
+    )
     heartbeat: int = option(60, "Seconds between heartbeats that RabbitMQ's clients are asked for; 0 asks for none.", "SECONDS", number(0))
     channel_max: int = option(2047, "Most channels of one connection of RabbitMQ's clients.", "COUNT", number(1))
     frame_max: int = option(131_072, "Largest frame of RabbitMQ's clients.", "BYTES", number(8192))

@@ -1,6 +1,7 @@
 """The server as a whole: starting, stopping under load, a disk that is full, a disk that is synced."""
 
 import asyncio
+import json
 import resource
 import signal
 from collections.abc import Awaitable, Callable
@@ -10,7 +11,7 @@ from random import Random
 import pytest
 
 from message_queues.broker.topics import TopicSpec
-from message_queues.errors import PortTaken
+from message_queues.errors import InvalidArgument, PortTaken
 from message_queues.protocols.kafka.error_codes import ErrorCode
 from message_queues.protocols.kafka.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic
 from message_queues.protocols.kafka.messages.metadata import MetadataRequest, MetadataResponse
@@ -125,6 +126,31 @@ def test_every_node_knows_all_nodes_from_its_first_client_on() -> None:
                 async with await Client.connected(server, node) as client:
                     answer = await client.ask(MetadataRequest(topics=[]), 8, MetadataResponse)
                 assert [f"{broker.host}:{broker.port}" for broker in answer.brokers] == server.addresses["kafka"]
+
+    asyncio.run(run())
+
+
+def test_definitions_are_loaded_at_every_start(tmp_path: Path) -> None:
+    definitions = tmp_path / "definitions.json"
+    definitions.write_text(json.dumps({"queues": [{"name": "q", "vhost": "/", "durable": True, "auto_delete": False, "arguments": {}}]}))
+
+    async def run() -> None:
+        for _ in range(2):
+            async with running_server(data=str(tmp_path / "data"), only=("amqp",), load_definitions=str(definitions)) as server:
+                assert list(server.broker.virtual_hosts["/"].queues) == ["q"]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("text", "reason"), [("nonsense", "cannot be imported"), ("[]", "one object"), (None, "No such file")])
+def test_definitions_that_cannot_be_loaded_are_named(tmp_path: Path, text: str | None, reason: str) -> None:
+    definitions = tmp_path / "definitions.json"
+    if text is not None:
+        definitions.write_text(text)
+
+    async def run() -> None:
+        with pytest.raises(InvalidArgument, match=f"--load-definitions {definitions}.*{reason}"):
+            await Server(ServerSettings(only=("amqp",), load_definitions=str(definitions), **FREE_PORTS)).start()
 
     asyncio.run(run())
 

@@ -9,6 +9,7 @@ await server.stop()
 import asyncio
 import contextlib
 import errno
+import json
 import logging
 import shutil
 import ssl
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
@@ -201,8 +203,11 @@ class Server:
             max_connections=settings.max_connections,
             max_unacknowledged=settings.max_unacknowledged,
             loopback_users=frozenset(settings.loopback_users),
+            tls_login_from=settings.tls_login_from,
         )
         self.broker.alarms.start()
+        if settings.load_definitions is not None:
+            self._load_definitions(settings.load_definitions)
         self.amqp = amqp = AmqpListener(self.broker, limits)
         self.shovels = Shovels(self.broker)
         listeners = []
@@ -222,6 +227,20 @@ class Server:
         for listener in listeners:
             await listener.start_serving()
         self.shovels.start()
+
+    def _load_definitions(self, path: str) -> None:
+        # Most servers have no such file, and need not wait for what reads it.
+        from message_queues.broker.queues.definitions import import_definitions
+
+        try:
+            document = json.loads(Path(path).read_bytes())
+            if not isinstance(document, dict):
+                raise InvalidArgument("it should be one object")
+            import_definitions(self.broker, document)
+        except OSError as error:
+            raise InvalidArgument(f"cannot read --load-definitions {path}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise InvalidArgument(f"--load-definitions {path} cannot be imported: {error}") from error
 
     async def _listen_http(self, server: ManagementServer | PrometheusServer, port: int, flag: str) -> str:
         self._http.append(server)

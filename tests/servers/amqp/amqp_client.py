@@ -1,6 +1,7 @@
 """An AMQP client that sends what it is told, right or wrong, and shows what comes back; and servers in the event loop of a test."""
 
 import asyncio
+import ssl
 import struct
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -50,6 +51,14 @@ class AmqpClient:
     async def dialled(cls, server: Server, protocol: str = "amqp", **how: Any) -> Self:
         host, port = server.addresses[protocol][0].rsplit(":", 1)
         return cls(*await asyncio.open_connection(host, int(port), limit=1 << 24, **how))
+
+    @classmethod
+    async def logged_in_by_certificate(cls, server: Server, tls: ssl.SSLContext, mechanism: str = "EXTERNAL") -> Self:
+        client = await cls.dialled(server, "amqps", ssl=tls, server_hostname="localhost")
+        await client.shake_hands(mechanism=mechanism, response="" if mechanism == "EXTERNAL" else None)
+        await client.ask(0, commands.Connection.Open("/"), commands.Connection.OpenOk)
+        await client.open_channel()
+        return client
 
     @classmethod
     async def connected(cls, server: Server, virtual_host: str = "/", *, channel: bool = True, **handshake: Any) -> Self:

@@ -30,7 +30,7 @@ class Peer:
     host: str
     is_tls: bool = False
     certificate_name: str | None = None
-    """The common name of the subject of its certificate; None: it has shown none."""
+    """The user that its certificate names; None: it has shown none."""
 
 
 class Authentication:

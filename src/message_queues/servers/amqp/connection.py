@@ -38,6 +38,7 @@ from message_queues.servers.amqp.consuming import ChannelConsumer
 from message_queues.servers.amqp.handshake import PRE_INIT, RUNNING, SECURING, STARTING, TUNING, Handshake
 from message_queues.servers.amqp.heartbeats import Heartbeats
 from message_queues.servers.amqp.output import Turn
+from message_queues.servers.amqp.tls import login_name, tls_facts
 from message_queues.servers.error_map import amqp_code, amqp_reply_text
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ class AmqpConnection(asyncio.Protocol):
         self.host = ""
         self.port = 0
         self.tls: dict[str, str] = {}
-        """Of a TLS connection: ssl_protocol, ssl_cipher, peer_cert_subject, peer_cert_issuer, peer_cert_validity."""
+        """Of a TLS connection: ssl_protocol, ssl_cipher, peer_cert_subject, peer_cert_issuer, peer_cert_validity …"""
+        self._certificate_name: str | None = None
         self.state = PRE_INIT
         self.user: User
         """From `tuning` on."""
@@ -154,6 +156,10 @@ class AmqpConnection(asyncio.Protocol):
         self.host, self.port = ends(transport.get_extra_info("sockname"))
         self.name = f"{shown(self.peer_host)}:{self.peer_port} -> {shown(self.host)}:{self.port}"
         self.connected_at_ms = self.received_ms = self._clock.now_ms()
+        tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self.tls = tls_facts(tls)
+            self._certificate_name = login_name(tls, self.limits.tls_login_from)
         if not self.listener.admit(self):
             self._is_ended = True
             self._transport.abort()
@@ -242,7 +248,7 @@ class AmqpConnection(asyncio.Protocol):
             self._write(frames.PROTOCOL_HEADER)
             self._close_later()
             return
-        self._handshake.start(Peer(self.peer_host, self.is_tls, self.tls.get("peer_cert_name")))
+        self._handshake.start(Peer(self.peer_host, self.is_tls, self._certificate_name))
 
     def _receive_on_connection(self, method: Any) -> None:
         if self.state not in (RUNNING, BLOCKED):

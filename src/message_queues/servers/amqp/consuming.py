@@ -13,7 +13,7 @@ from pamqp import commands
 from message_queues.broker.queues.consumer import CancelReason, Delivering
 from message_queues.broker.queues.erlang_terms import type_name
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.queue import CLASSIC, QUORUM, Queue
+from message_queues.broker.queues.queue import CLASSIC, QUORUM
 from message_queues.broker.queues.version import RabbitVersion
 from message_queues.errors import NotAllowed, NotImplementedByBroker, PreconditionFailed
 from message_queues.protocols.amqp.deliveries import DeliveryFrames, get_ok_frames
@@ -22,6 +22,7 @@ from message_queues.servers.amqp.arguments import table
 from message_queues.servers.amqp.direct_reply import PSEUDO_QUEUE
 
 if TYPE_CHECKING:
+    from message_queues.broker.queues.virtual_host import AnyQueue
     from message_queues.servers.amqp.channel import AmqpChannel
 
 
@@ -49,7 +50,7 @@ class ChannelConsumer:
         "unacknowledged_count",
     )
 
-    def __init__(self, channel: "AmqpChannel", queue: Queue, method: commands.Basic.Consume, tag: str) -> None:
+    def __init__(self, channel: "AmqpChannel", queue: "AnyQueue", method: commands.Basic.Consume, tag: str) -> None:
         self.channel = channel
         self.queue = queue
         self.tag = tag
@@ -184,7 +185,7 @@ def consume(channel: "AmqpChannel", method: commands.Basic.Consume) -> None:
     consumer.begin()
 
 
-def counts_from_the_first(queue: Queue, version: RabbitVersion) -> bool:
+def counts_from_the_first(queue: "AnyQueue", version: RabbitVersion) -> bool:
     """Until 4.0 a quorum queue says x-delivery-count 0 with the first delivery."""
     return queue.kind == QUORUM and not version.is_4
 

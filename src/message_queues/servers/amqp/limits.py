@@ -1,6 +1,8 @@
-"""What an AMQP client may have at most; the values of the server's settings."""
+"""What an AMQP client may do, and have at most; the values of the server's settings."""
 
 from dataclasses import dataclass
+
+from message_queues.servers.amqp.tls import DISTINGUISHED_NAME
 
 MEGABYTE = 1024 * 1024
 
@@ -27,6 +29,8 @@ class AmqpLimits:
     """What a client has not read yet, replies included, beyond which nothing more is read from it."""
     loopback_users: frozenset[str] = frozenset({"guest"})
     """They may log in from this machine only."""
+    tls_login_from: str = DISTINGUISHED_NAME
+    """What of a client's certificate is the name of its user."""
     handshake_timeout_ms: int = 10_000
     closing_timeout_ms: int = 30_000
     """How long a client may take to answer connection.close."""
