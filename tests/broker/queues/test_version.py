@@ -16,7 +16,6 @@ def test_what_newer_releases_changed() -> None:
     assert (old.default_delivery_limit, new.default_delivery_limit) == (None, 20)
     assert (old.max_message_bytes, new.max_message_bytes) == (128 << 20, 16 << 20)
     assert (old.transient_queues_refused, new.transient_queues_refused) == (False, True)
-    assert (old.queue_mode_allowed, new.queue_mode_allowed) == (True, False)
 
 
 @pytest.mark.parametrize("text", ["5.0", "4", "", "four.three", "4.3.0.1", "3.9"])

@@ -9,8 +9,8 @@ from message_queues.broker.queues.bindings import EXCHANGE, QUEUE, Binding
 from message_queues.broker.queues.virtual_host import REFUSED, ROUTED, UNROUTABLE, ExchangeSpec, QueueSpec
 from message_queues.errors import (
     AccessRefused,
-    CommandInvalid,
     ExchangeNotFound,
+    InternalFailure,
     MessageQueuesError,
     PreconditionFailed,
     QueueNotFound,
@@ -69,7 +69,7 @@ def test_what_is_durable_outlives_a_crash_and_what_is_not_does_not(world: Broker
     assert "kept" in host.exchanges
     assert "lost" not in host.exchanges
     assert list(host.bindings) == [Binding("kept", "kept", QUEUE, "a.#")]
-    assert host.queues["kept"].arguments == {"x-max-length": 5}
+    assert host.queues["kept"].arguments == {"x-max-length": 5, "x-queue-type": "classic"}
     assert type(host.queues["kept"].arguments["x-max-length"]) is Byte
     assert world.bodies("kept") == [b"stays"]
 
@@ -153,12 +153,11 @@ def test_dead_letters_travel_between_queues(world: BrokerWorld) -> None:
 
 def test_what_cannot_be_declared(world: BrokerWorld) -> None:
     host = world.host
-    assert refusal(lambda: host.declare_exchange(ExchangeSpec("x", "odd")), CommandInvalid) == "unknown exchange type 'odd'"
+    assert refusal(lambda: host.declare_exchange(ExchangeSpec("x", "odd")), PreconditionFailed) == "unknown exchange type 'odd'"
     assert "contains reserved prefix 'amq.*'" in refusal(lambda: host.declare_exchange(ExchangeSpec("amq.x")), AccessRefused)
     assert "contains reserved prefix 'amq.*'" in refusal(lambda: host.declare_queue(QueueSpec("amq.q"), None), AccessRefused)
     quorum: FieldTable = {"x-queue-type": "quorum"}
     for spec, what in (
-        (QueueSpec("q", is_durable=False, arguments=quorum), "non-durable"),
         (QueueSpec("q", is_exclusive=True, arguments=quorum), "exclusive-owner"),
         (QueueSpec("q", is_auto_delete=True, arguments=quorum), "auto-delete"),
     ):
@@ -168,9 +167,12 @@ def test_what_cannot_be_declared(world: BrokerWorld) -> None:
 
 def test_transient_queues_are_refused_since_4_3_alone(tmp_path: Path) -> None:
     newest, older = BrokerWorld(tmp_path / "4.3"), BrokerWorld(tmp_path / "4.2", "4.2")
-    said = refusal(lambda: newest.host.declare_queue(QueueSpec("q", is_durable=False), None), PreconditionFailed)
+    said = refusal(lambda: newest.host.declare_queue(QueueSpec("q", is_durable=False), None), InternalFailure)
     assert said.startswith("Feature `transient_nonexcl_queues` is deprecated.")
     assert not older.host.declare_queue(QueueSpec("q", is_durable=False), None).is_durable
+    quorum = QueueSpec("quorum", is_durable=False, arguments={"x-queue-type": "quorum"})
+    said = refusal(lambda: older.host.declare_queue(quorum, None), PreconditionFailed)
+    assert said == "invalid property 'non-durable' for queue 'quorum' in vhost '/'"
 
 
 def test_what_is_declared_again_must_be_the_same(world: BrokerWorld) -> None:
@@ -183,7 +185,7 @@ def test_what_is_declared_again_must_be_the_same(world: BrokerWorld) -> None:
     assert refusal(lambda: host.declare_queue(QueueSpec("q"), None), PreconditionFailed) == (
         "inequivalent arg 'x-max-length' for queue 'q' in vhost '/': received none but current is the value '10' of type 'signedint'"
     )
-    assert host.declare_queue(QueueSpec("q", arguments={"x-max-length": 10.0}), None) is host.queues["q"]
+    assert host.declare_queue(QueueSpec("q", arguments={"x-max-length": Byte(10)}), None) is host.queues["q"]
     assert "received 'true' but current is 'false'" in refusal(
         lambda: host.declare_queue(QueueSpec("q", is_auto_delete=True, arguments={"x-max-length": 10}), None), PreconditionFailed
     )
@@ -215,7 +217,7 @@ def test_a_virtual_host_takes_no_more_queues_than_its_limit(world: BrokerWorld) 
     world.broker.virtual_hosts.set_limit("/", "max-queues", 1)
     world.host.declare_queue(QueueSpec("one"), None)
     said = refusal(lambda: world.host.declare_queue(QueueSpec("two"), None), PreconditionFailed)
-    assert said == "cannot declare queue 'two' in vhost '/': vhost queue limit (1) is reached"
+    assert said == "cannot declare queue 'two': queue limit in vhost '/' (1) is reached"
     world.broker.virtual_hosts.clear_limit("/", "max-queues")
     world.host.declare_queue(QueueSpec("two"), None)
 
@@ -242,3 +244,33 @@ def test_a_policy_governs_queues_and_exchanges_at_once_and_after_a_restart(world
     assert world.host.exchanges["x"].policy == "alternate"
     world.broker.virtual_hosts.clear_policy("/", "short")
     assert world.host.queues["q"].settings.max_length == 5
+
+
+def test_an_exclusive_queue_is_never_durable(world: BrokerWorld) -> None:
+    queue = world.host.declare_queue(QueueSpec("mine", is_durable=True, is_exclusive=True), CONNECTION)
+    assert not queue.is_durable
+    assert world.host.declare_queue(QueueSpec("mine", is_durable=False, is_exclusive=True), CONNECTION) is queue
+
+
+def test_the_default_type_of_a_virtual_host_is_an_argument_of_its_queues(tmp_path: Path) -> None:
+    for release, of_plain, of_exclusive in (
+        ("3.10", {"x-queue-type": "quorum"}, {}),
+        ("3.13", {"x-queue-type": "quorum"}, {"x-queue-type": "classic"}),
+        ("4.3", {"x-queue-type": "quorum"}, {"x-queue-type": "classic"}),
+    ):
+        world = BrokerWorld(tmp_path / release, release)
+        world.broker.virtual_hosts.put("/", default_queue_type="quorum")
+        assert world.host.declare_queue(QueueSpec("plain"), None).arguments == of_plain
+        assert world.host.declare_queue(QueueSpec("mine", is_exclusive=True), CONNECTION).arguments == of_exclusive
+        assert (world.host.queues["plain"].kind, world.host.queues["mine"].kind) == ("quorum", "classic")
+
+
+def test_only_classic_queues_are_named_by_the_server(world: BrokerWorld) -> None:
+    spec = QueueSpec("amq.gen-1", arguments={"x-queue-type": "quorum"}, is_named_by_server=True)
+    said = refusal(lambda: world.host.declare_queue(spec, None), PreconditionFailed)
+    assert said == "Cannot declare a server-named queue for type rabbit_quorum_queue"
+
+
+def test_a_name_of_the_server_is_not_declared_by_a_client(world: BrokerWorld) -> None:
+    world.host.declare_queue(QueueSpec("amq.gen-1", is_named_by_server=True), None)
+    assert "contains reserved prefix 'amq.*'" in refusal(lambda: world.host.declare_queue(QueueSpec("amq.gen-1"), None), AccessRefused)

@@ -81,11 +81,6 @@ class RabbitVersion:
         """Any permission on what is looked at: of the current release."""
         return self.pair >= (4, 3)
 
-    @property
-    def queue_mode_allowed(self) -> bool:
-        """x-queue-mode and x-queue-version 1: refused since 4.3."""
-        return self.pair < (4, 3)
-
 
 def rabbit_version(text: str) -> RabbitVersion:
     """From "4.3" or "4.3.0"; raises InvalidArgument for a release that is not known."""

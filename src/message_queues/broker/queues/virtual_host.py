@@ -35,11 +35,14 @@ from message_queues.broker.queues.queue import Queue, QueueIdentity
 from message_queues.broker.queues.queue_arguments import (
     CLASSIC,
     MISSING,
+    QUEUE_TYPE,
     STREAM,
+    UNDEFINED,
     check_argument,
     check_equivalent,
     check_queue_arguments,
-    kind_of,
+    check_queue_type,
+    check_stream_sizes,
 )
 from message_queues.broker.queues.queue_home import QueueHome
 from message_queues.broker.queues.routing import Router
@@ -48,6 +51,7 @@ from message_queues.errors import (
     AccessRefused,
     CommandInvalid,
     ExchangeNotFound,
+    InternalFailure,
     PreconditionFailed,
     QueueNotFound,
     ResourceLocked,
@@ -67,6 +71,13 @@ DEFAULT_EXCHANGES: Final = {
     "amq.topic": "topic",
     "amq.rabbitmq.trace": "topic",
 }
+
+TRANSIENT_QUEUES_REFUSED: Final = (
+    "Feature `transient_nonexcl_queues` is deprecated.\nBy default, this feature is not permitted anymore.\n"
+    "The feature will be removed from a future major RabbitMQ version, regardless of the configuration; actual version to be determined.\n"
+    "To continue using this feature when it is not permitted by default, set the following parameter in your configuration:\n"
+    '    "deprecated_features.permit.transient_nonexcl_queues = true"'
+)
 
 AnyQueue: TypeAlias = Queue | StreamQueue
 
@@ -185,7 +196,9 @@ class VirtualHost:
         """Raises CommandInvalid for an unknown type, AccessRefused for a reserved name, PreconditionFailed if it is another."""
         described = f"exchange '{spec.name}' in vhost '{self.name}'"
         if spec.kind not in EXCHANGE_TYPES:
-            raise CommandInvalid(f"unknown exchange type '{spec.kind}'" if spec.kind else "invalid exchange type ''")
+            # The connection had to go for it until 3.12.
+            wrong = PreconditionFailed if self._home.queues.version.pair >= (3, 13) else CommandInvalid
+            raise wrong(f"unknown exchange type '{spec.kind}'" if spec.kind else "invalid exchange type ''")
         present = self.exchanges.get(spec.name)
         if present is not None:
             self._check_same_exchange(present, spec, described)
@@ -245,24 +258,32 @@ class VirtualHost:
     def declare_queue(self, spec: QueueSpec, owner: object) -> AnyQueue:
         self._home.churn.declared += 1
         name, described = spec.name, f"queue '{spec.name}' in vhost '{self.name}'"
-        kind = kind_of(spec.arguments, self._default_kind(spec), described)
-        present = self.queues.get(name)
-        if present is not None:
-            self._check_same_queue(present, spec, owner, kind, described)
-            return present
+        arguments = self._with_type(spec)
+        kind = self._kind_of(arguments)
+        if spec.is_named_by_server and kind != CLASSIC:
+            raise PreconditionFailed(f"Cannot declare a server-named queue for type rabbit_{kind}_queue")
         if name.startswith("amq.") and not spec.is_named_by_server:
             raise AccessRefused(f"queue name '{name}' contains reserved prefix 'amq.*'")
-        self._check_new_queue(spec, kind, described)
-        self._home.churn.created += 1
         is_durable = spec.is_durable and not spec.is_exclusive
+        present = self.queues.get(name)
+        if present is not None:
+            if (present.owner is not None) != spec.is_exclusive or (spec.is_exclusive and present.owner is not owner):
+                raise self._locked(name)
+            check_property("durable", is_durable, present.is_durable, described)
+            check_property("auto_delete", spec.is_auto_delete, present.is_auto_delete, described)
+            check_equivalent(arguments, present.arguments, present.kind, described, self._home.queues.version)
+            return present
+        check_queue_type(arguments, described)
+        self._check_new_queue(spec, kind, arguments, described)
+        self._home.churn.created += 1
         event = QueueDeclared(
             virtual_host=self.name,
             name=name,
             queue_id=os.urandom(16),
             kind=kind,
-            is_durable=spec.is_durable,
+            is_durable=is_durable,
             is_auto_delete=spec.is_auto_delete,
-            arguments=write_table(spec.arguments),
+            arguments=write_table(arguments),
         )
         if spec.is_exclusive:
             self._create_queue(event, owner)
@@ -270,41 +291,40 @@ class VirtualHost:
             self._change(event, is_durable)
         return self.queues[name]
 
-    def _default_kind(self, spec: QueueSpec) -> str:
-        """Only classic queues can be what this one is to be, whatever the default."""
-        can_be_any = spec.is_durable and not spec.is_exclusive and not spec.is_auto_delete
-        return self.default_queue_type or CLASSIC if can_be_any else CLASSIC
+    def _with_type(self, spec: QueueSpec) -> FieldTable:
+        """RabbitMQ adds the default type to the arguments: since 4.0 always, before where the virtual host has one."""
+        version, default = self._home.queues.version, self.default_queue_type
+        if QUEUE_TYPE in spec.arguments or not (default or version.is_4):
+            return spec.arguments
+        # A queue of any other type is durable, shared and stays.
+        fits = default == CLASSIC or (spec.is_durable and not spec.is_exclusive and not spec.is_auto_delete)
+        if not fits and version.pair < (3, 13):
+            return spec.arguments
+        return {**spec.arguments, QUEUE_TYPE: default if default and fits else CLASSIC}
 
-    def _check_new_queue(self, spec: QueueSpec, kind: str, described: str) -> None:
+    def _kind_of(self, arguments: FieldTable) -> str:
+        kind = arguments.get(QUEUE_TYPE)
+        return kind if isinstance(kind, str) and kind not in UNDEFINED else CLASSIC
+
+    def _check_new_queue(self, spec: QueueSpec, kind: str, arguments: FieldTable, described: str) -> None:
         version = self._home.queues.version
-        check_queue_arguments(kind, spec.arguments, described, version)
-        if kind != CLASSIC:
-            for name, is_wrong in (
-                ("exclusive-owner", spec.is_exclusive),
-                ("auto-delete", spec.is_auto_delete),
-                ("non-durable", not spec.is_durable),
-            ):
-                if is_wrong:
-                    raise PreconditionFailed(f"invalid property '{name}' for {described}")
-        elif version.transient_queues_refused and not spec.is_durable and not spec.is_exclusive:
-            raise PreconditionFailed(
-                "Feature `transient_nonexcl_queues` is deprecated.\nBy default, this feature is not permitted anymore.\n"
-                "The feature will be removed from a future RabbitMQ version, regardless of the configuration.\n"
-                "To temporarily continue using this feature, enable the following configuration:\n"
-                "    deprecated_features.permit.transient_nonexcl_queues = true"
-            )
+        check_queue_arguments(kind, arguments, described, version)
+        if version.transient_queues_refused and not spec.is_durable and not spec.is_exclusive:
+            raise InternalFailure(TRANSIENT_QUEUES_REFUSED)
         limit = self.limits.get("max-queues", -1)
         if 0 <= limit <= len(self.queues):
-            raise PreconditionFailed(f"cannot declare queue '{spec.name}' in vhost '{self.name}': vhost queue limit ({limit}) is reached")
-
-    def _check_same_queue(self, present: AnyQueue, spec: QueueSpec, owner: object, kind: str, described: str) -> None:
-        if (present.owner is not None) != spec.is_exclusive or (present.owner is not None and present.owner is not owner):
-            raise self._locked(spec.name)
-        if "x-queue-type" in spec.arguments:
-            check_equivalent({"x-queue-type": spec.arguments["x-queue-type"]}, typed(present), kind, described)
-        check_property("durable", spec.is_durable, present.is_durable, described)
-        check_property("auto_delete", spec.is_auto_delete, present.is_auto_delete, described)
-        check_equivalent(spec.arguments, present.arguments, present.kind, described)
+            raise PreconditionFailed(f"cannot declare queue '{spec.name}': queue limit in vhost '{self.name}' ({limit}) is reached")
+        if kind == CLASSIC:
+            return
+        for name, is_wrong in (
+            ("auto-delete", spec.is_auto_delete),
+            ("exclusive-owner", spec.is_exclusive),
+            ("non-durable", not spec.is_durable),
+        ):
+            if is_wrong:
+                raise PreconditionFailed(f"invalid property '{name}' for {described}")
+        if kind == STREAM:
+            check_stream_sizes(arguments, version)
 
     def _locked(self, name: str) -> ResourceLocked:
         return ResourceLocked(
@@ -321,7 +341,8 @@ class VirtualHost:
             raise PreconditionFailed(f"queue '{name}' in vhost '{self.name}' in use")
         if if_empty and queue.message_count:
             raise PreconditionFailed(f"queue '{name}' in vhost '{self.name}' not empty")
-        count = queue.message_count
+        # As RabbitMQ: nobody counts what was in a stream.
+        count = 0 if queue.kind == STREAM else queue.message_count
         self._delete_queue(queue)
         return count
 
@@ -532,10 +553,6 @@ class VirtualHost:
 
 def binding_of(event: BindingCreated | BindingRemoved) -> Binding:
     return Binding(event.source, event.destination, event.destination_kind, event.routing_key, read_table(event.arguments)[0])
-
-
-def typed(queue: AnyQueue) -> FieldTable:
-    return {"x-queue-type": queue.arguments["x-queue-type"]} if "x-queue-type" in queue.arguments else {}
 
 
 def check_property(name: str, received: str | bool, current: str | bool, described: str) -> None:
