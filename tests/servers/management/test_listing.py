@@ -3,7 +3,7 @@ import pytest
 from message_queues.servers.management.answers import Refused
 from message_queues.servers.management.listing import arranged, only
 
-NAMES = [{"name": name, "vhost": "/"} for name in ("b", "a", "d", "c")]
+NAMES: list[dict[str, object]] = [{"name": name, "vhost": "/"} for name in ("b", "a", "d", "c")]
 
 
 def names(items: object) -> list[str]:

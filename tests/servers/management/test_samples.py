@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from message_queues.broker.clock import ManualClock, Timers, advance
@@ -23,7 +25,7 @@ class House:
         self.looks = 0
         self.sampler = Sampler(self.timers, self.look)
 
-    def look(self) -> list[tuple[object, object]]:
+    def look(self) -> list[tuple[object, Callable[[], Values]]]:
         self.looks += 1
         return [(thing, thing.read) for thing in self.things]
 
@@ -37,9 +39,9 @@ def test_a_rate_is_the_change_between_the_last_two_looks() -> None:
     house.sampler.start()
     thing.count = 50
     house.pass_time(INTERVAL_MS)
-    assert house.sampler.of(thing, thing.read()).rate(0) == 10.0
+    assert house.sampler.of(thing, thing.read()).series.rate(0) == 10.0
     house.pass_time(INTERVAL_MS)
-    assert house.sampler.of(thing, thing.read()).rate(0) == 0.0
+    assert house.sampler.of(thing, thing.read()).series.rate(0) == 0.0
 
 
 def test_what_was_not_looked_at_yet_has_no_rate() -> None:
@@ -62,7 +64,7 @@ def test_an_object_that_is_gone_is_forgotten() -> None:
     house.sampler.start()
     house.things.clear()
     house.pass_time(INTERVAL_MS)
-    assert house.sampler.of(thing, (5,)).points == [(house.clock.now_ms(), (5,))]
+    assert house.sampler.of(thing, (5,)).series.points == [(house.clock.now_ms(), (5,))]
 
 
 def test_the_history_of_an_object_is_bounded() -> None:
@@ -72,7 +74,7 @@ def test_the_history_of_an_object_is_bounded() -> None:
     for _ in range(MOST_POINTS + 50):
         thing.count += 1
         house.pass_time(INTERVAL_MS)
-    assert len(house.sampler.of(thing, thing.read()).points) == MOST_POINTS
+    assert len(house.sampler.of(thing, thing.read()).series.points) == MOST_POINTS
 
 
 def test_a_year_in_which_nothing_happens_passes_few_looks() -> None:
@@ -104,7 +106,7 @@ def test_many_objects_are_looked_at_in_slices() -> None:
     for thing in things:
         thing.count = 5
     house.pass_time(INTERVAL_MS)
-    assert all(house.sampler.of(thing, thing.read()).rate(0) == 1.0 for thing in things)
+    assert all(house.sampler.of(thing, thing.read()).series.rate(0) == 1.0 for thing in things)
 
 
 def test_a_range_is_given_in_seconds() -> None:

@@ -17,6 +17,7 @@ from message_queues.servers.management.answers import (
     Refused,
     bad_request,
     empty,
+    not_found,
     object_not_found,
 )
 from message_queues.servers.management.call import Call
@@ -93,7 +94,7 @@ class ManagementApplication:
         if not exists and (is_read or call.method == "DELETE"):
             raise object_not_found()
         if not exists and call.method == "POST" and not resource.can_post_to_missing and call.node.version.is_4:
-            raise Refused(404, "not_found", resource.missing_reason) if resource.missing_reason else object_not_found()
+            raise missing(resource, call)
         if call.method in ("PUT", "POST") and not is_accepted(call.headers.get("content-type"), resource.accepts):
             raise Refused(415)
         return exists
@@ -105,6 +106,13 @@ class ManagementApplication:
         if answer is not None:
             return answer
         return empty(201 if call.method == "PUT" and not existed else 204)
+
+
+def missing(resource: Resource, call: Call) -> Refused:
+    """What RabbitMQ 4 says to a POST to what does not exist."""
+    if not resource.missing_reason:
+        return object_not_found()
+    return not_found(resource.missing_reason if call.virtual_host_name in call.broker.virtual_hosts else "vhost_not_found")
 
 
 def accepts_json(accept: str | None) -> bool:

@@ -44,8 +44,8 @@ def channel_facts(call: Call, channel: AmqpChannel, wanted: Range | None = None)
         "state": channel.state,
         "transactional": channel.is_transactional,
     }
-    series = call.node.sampler.of(channel, counters.of_channel(channel.counters))
-    stats = counters.message_stats(series, counters.CHANNEL, range(len(counters.CHANNEL)), wanted).get("message_stats")
+    reading = call.node.sampler.of(channel, counters.of_channel(channel.counters))
+    stats = counters.message_stats(reading, counters.CHANNEL, range(len(counters.CHANNEL)), wanted).get("message_stats")
     if isinstance(stats, dict):
         facts["message_stats"] = what_it_does(stats)
     return facts

@@ -52,8 +52,8 @@ def connection_facts(call: Call, connection: AmqpConnection, wanted: Range | Non
     if connection.user_provided_name is not None:
         facts["user_provided_name"] = connection.user_provided_name
     if call.wants_statistics:
-        series = node.sampler.of(connection, counters.of_connection(connection))
-        facts |= counters.shown(series, counters.CONNECTION, range(len(counters.CONNECTION)), wanted)
+        reading = node.sampler.of(connection, counters.of_connection(connection))
+        facts |= counters.shown(reading, counters.CONNECTION, range(len(counters.CONNECTION)), wanted)
         facts |= {
             "recv_cnt": connection.received_count,
             "recv_oct": connection.received_bytes,

@@ -1,6 +1,6 @@
 """Consumers of queues, whichever channel they are on."""
 
-from message_queues.broker.queues.queue import Queue
+from message_queues.broker.queues.virtual_host import AnyQueue
 from message_queues.servers.amqp.consuming import ChannelConsumer
 from message_queues.servers.management import authorization
 from message_queues.servers.management.answers import Answer, bad_request
@@ -13,7 +13,7 @@ from message_queues.servers.management.tables import json_table
 NO_STATISTICS = "Stats in management UI are disabled on this node"
 
 
-def consumer_facts(call: Call, queue: Queue, consumer: object) -> Item:
+def consumer_facts(call: Call, queue: AnyQueue, consumer: object) -> Item:
     """Only a channel's consumers say whose they are: a shovel's is the server's own."""
     facts: Item = {"queue": {"name": queue.name, "vhost": queue.virtual_host}, "channel_details": {}}
     if not isinstance(consumer, ChannelConsumer):
@@ -53,7 +53,7 @@ def consumer_facts(call: Call, queue: Queue, consumer: object) -> Item:
     }
 
 
-def timeout_ms(call: Call, queue: Queue) -> int:
+def timeout_ms(call: Call, queue: AnyQueue) -> int:
     wanted = queue.settings.consumer_timeout_ms
     return call.node.version.consumer_timeout_ms if wanted is None else wanted
 

@@ -6,10 +6,10 @@ Each kind of object has one tuple of counters; its names say which is which. `de
 from collections.abc import Mapping
 
 from message_queues.broker.queues.exchange import Exchange
-from message_queues.broker.queues.queue import Queue
+from message_queues.broker.queues.virtual_host import AnyQueue
 from message_queues.servers.amqp.connection import AmqpConnection
 from message_queues.servers.amqp.counters import ChannelCounters
-from message_queues.servers.management.samples import Range, Series, Values
+from message_queues.servers.management.samples import Range, Reading, Values
 
 DELIVERIES = ("ack", "deliver", "deliver_get", "deliver_no_ack", "get", "get_empty", "get_no_ack", "redeliver")
 PUBLISHES = ("publish", "confirm", "return_unroutable", "drop_unroutable")
@@ -32,7 +32,7 @@ TOTAL_OCTETS = range(len(CHANNEL) + len(LENGTHS), len(TOTAL))
 NO_TOTAL: Values = (0,) * len(TOTAL)
 
 
-def of_queue(queue: Queue) -> Values:
+def of_queue(queue: AnyQueue) -> Values:
     counted = queue.counters
     ready, unacknowledged = queue.message_count, queue.unacknowledged_count
     return (
@@ -76,18 +76,18 @@ def of_exchange(exchange: Exchange) -> Values:
     return exchange.published_in, exchange.published_out
 
 
-def shown(series: Series, names: tuple[str, ...], which: range, wanted: Range | None) -> dict[str, object]:
+def shown(reading: Reading, names: tuple[str, ...], which: range, wanted: Range | None) -> dict[str, object]:
     """`{"ack": 5, "ack_details": {"rate": 0.4}, …}`"""
     facts: dict[str, object] = {}
     for index in which:
         name = names[index]
-        facts[name] = series.now[index]
-        facts[f"{name}_details"] = series.detail(index, wanted)
+        facts[name] = reading.now[index]
+        facts[f"{name}_details"] = reading.detail(index, wanted)
     return facts
 
 
-def message_stats(series: Series, names: tuple[str, ...], which: range, wanted: Range | None) -> Mapping[str, object]:
+def message_stats(reading: Reading, names: tuple[str, ...], which: range, wanted: Range | None) -> Mapping[str, object]:
     """`{"message_stats": {…}}`, or nothing of an object that no message has passed yet."""
-    if not any(series.now[index] for index in which):
+    if not any(reading.now[index] for index in which):
         return {}
-    return {"message_stats": shown(series, names, which, wanted)}
+    return {"message_stats": shown(reading, names, which, wanted)}

@@ -35,9 +35,9 @@ def basic_facts(virtual_host: VirtualHost, exchange: Exchange) -> Item:
 def facts_of(call: Call, virtual_host: VirtualHost, exchange: Exchange) -> Item:
     facts = basic_facts(virtual_host, exchange)
     if call.wants_statistics:
-        series = call.node.sampler.of(exchange, counters.of_exchange(exchange))
+        reading = call.node.sampler.of(exchange, counters.of_exchange(exchange))
         wanted = wanted_range(call.query, "msg_rates")
-        facts |= counters.message_stats(series, counters.EXCHANGE, range(len(counters.EXCHANGE)), wanted)
+        facts |= counters.message_stats(reading, counters.EXCHANGE, range(len(counters.EXCHANGE)), wanted)
     return facts
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from message_queues.broker.alarms import DISK as DISK_ALARM
 from message_queues.broker.alarms import MEMORY as MEMORY_ALARM
 from message_queues.broker.alarms import process_memory_bytes
-from message_queues.broker.queues.queue import CLASSIC, QUORUM, STREAM, Queue
+from message_queues.broker.queues.queue import CLASSIC, QUORUM, STREAM
 from message_queues.broker.queues.queue_settings import AT_LEAST_ONCE
+from message_queues.broker.queues.virtual_host import AnyQueue
 from message_queues.servers.amqp.channel import AmqpChannel
 from message_queues.servers.amqp.counters import ChannelCounters
 from message_queues.servers.management.node import Node, most_open_files, open_files
@@ -31,9 +32,9 @@ class Subject:
         self.node = node
         self._virtual_hosts = virtual_hosts
         self._queue_pattern = queue_pattern
-        self._queues: list[Queue] | None = None
+        self._queues: list[AnyQueue] | None = None
 
-    def queues(self) -> list[Queue]:
+    def queues(self) -> list[AnyQueue]:
         if self._queues is None:
             self._queues = [
                 queue
@@ -65,18 +66,19 @@ class Family:
     """Aggregated without any object it is 0; else it is left away."""
     labels_always: bool = False
     """Aggregated, too, it has labels."""
-    is_detail_only: bool = False
+    within: str | None = None
+    """It is a part of this family, for who wants no more."""
 
 
 def metrics(*told: tuple[str, str, str]) -> tuple[Metric, ...]:
     return tuple(Metric(*each) for each in told)
 
 
-def labels_of(queue: Queue) -> dict[str, str]:
+def labels_of(queue: AnyQueue) -> dict[str, str]:
     return {"vhost": queue.virtual_host, "queue": queue.name}
 
 
-def of_queues(read: Callable[[Queue], Sequence[Value]]) -> Callable[[Subject], list[Row]]:
+def of_queues(read: Callable[[AnyQueue], Sequence[Value]]) -> Callable[[Subject], list[Row]]:
     return lambda subject: [(labels_of(queue), read(queue)) for queue in subject.queues()]
 
 
@@ -121,12 +123,12 @@ def attempts(subject: Subject) -> list[Row]:
 # Queues
 
 
-def queue_depth(queue: Queue) -> Sequence[Value]:
+def queue_depth(queue: AnyQueue) -> Sequence[Value]:
     ready, unacknowledged = queue.message_count, queue.unacknowledged_count
     return ready, unacknowledged, ready + unacknowledged, 0
 
 
-def queue_facts(queue: Queue) -> Sequence[Value]:
+def queue_facts(queue: AnyQueue) -> Sequence[Value]:
     ready, unacknowledged = queue.message_count, queue.unacknowledged_count
     ready_bytes, unacknowledged_bytes = queue.ready_bytes, queue.unacknowledged_bytes
     size = ready_bytes + unacknowledged_bytes
@@ -137,7 +139,7 @@ def queue_facts(queue: Queue) -> Sequence[Value]:
     )  # fmt: skip
 
 
-def queue_deliveries(queue: Queue) -> Sequence[Value]:
+def queue_deliveries(queue: AnyQueue) -> Sequence[Value]:
     counted = queue.counters
     return (
         counted.got, counted.got_no_ack, counted.delivered, counted.delivered_no_ack, counted.redelivered, counted.acknowledged,
@@ -375,7 +377,7 @@ FAMILIES = (
         "queue_consumer_count",
         metrics(("queue_consumers", "gauge", "Consumers on a queue")),
         of_queues(lambda queue: (len(queue.consumers),)),
-        is_detail_only=True,
+        within="queue_metrics",
     ),
     Family(
         "channel_metrics",

@@ -86,7 +86,7 @@ def queue_filter(patterns: list[str] | None) -> "re.Pattern[str] | None":
 
 def summed(families: Iterable[Family], subject: Subject) -> Lines:
     for family in families:
-        if family.is_detail_only:
+        if family.within is not None:
             continue
         if family.labels_always:
             yield from each("rabbitmq_", (family,), subject)
@@ -100,7 +100,11 @@ def summed(families: Iterable[Family], subject: Subject) -> Lines:
 
 
 def each(prefix: str, families: Iterable[Family], subject: Subject) -> Lines:
+    families = tuple(families)
+    names = {family.name for family in families}
     for family in families:
+        if family.within in names:
+            continue
         rows = family.rows(subject)
         for index, metric in enumerate(family.metrics):
             name = f"{prefix}{metric.name}"

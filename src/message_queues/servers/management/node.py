@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from message_queues.servers.amqp.listener import NODE_NAME
 from message_queues.servers.management import counters
-from message_queues.servers.management.samples import Sampler, Series, Values
+from message_queues.servers.management.samples import Reading, Sampler, Values
 
 if TYPE_CHECKING:
     from message_queues.broker.broker import Broker
@@ -217,11 +217,11 @@ class Node:
                 for channel in connection.channels.values():
                     yield counters.of_channel(channel.counters)
 
-    def series_of_total(self, virtual_host: str | None = None) -> Series:
+    def reading_of_total(self, virtual_host: str | None = None) -> Reading:
         thing = EVERYTHING if virtual_host is None else self.broker.virtual_hosts[virtual_host]
         return self.sampler.of(thing, self.totals(virtual_host))
 
-    def series_of_churn(self) -> Series:
+    def reading_of_churn(self) -> Reading:
         return self.sampler.of(CHURN, self._churn_values())
 
     def _churn_values(self) -> Values:

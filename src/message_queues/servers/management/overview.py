@@ -74,22 +74,22 @@ def object_totals(call: Call) -> dict[str, object]:
 
 
 def totals(call: Call) -> dict[str, object]:
-    series = call.node.series_of_total()
+    reading = call.node.reading_of_total()
     if not authorization.is_monitor(call.user):
         # Somebody's virtual hosts only: their sum has no past of its own, so it has no rates.
         sums = [call.node.totals(name) for name in authorization.visible_virtual_hosts(call)]
         values = tuple(map(sum, zip(counters.NO_TOTAL, *sums, strict=True)))
-        series = call.node.sampler.of(object(), values)
+        reading = call.node.sampler.of(object(), values)
     rates, lengths = wanted_range(call.query, "msg_rates"), wanted_range(call.query, "lengths")
     return {
-        "message_stats": counters.message_stats(series, counters.TOTAL, counters.TOTAL_MESSAGES, rates).get("message_stats", {}),
-        "queue_totals": counters.shown(series, counters.TOTAL, counters.TOTAL_LENGTHS, lengths),
+        "message_stats": counters.message_stats(reading, counters.TOTAL, counters.TOTAL_MESSAGES, rates).get("message_stats", {}),
+        "queue_totals": counters.shown(reading, counters.TOTAL, counters.TOTAL_LENGTHS, lengths),
     }
 
 
 def churn_rates(of: node.Node, wanted: Range | None) -> dict[str, object]:
     names = tuple(of.churn())
-    return counters.shown(of.series_of_churn(), names, range(len(names)), wanted)
+    return counters.shown(of.reading_of_churn(), names, range(len(names)), wanted)
 
 
 def listeners(of: node.Node) -> list[dict[str, object]]:

@@ -9,8 +9,7 @@ import re
 
 from message_queues.broker.queues.consumer import ReturnReason
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.queue import Queue
-from message_queues.broker.queues.virtual_host import QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
 from message_queues.errors import AccessRefused, PreconditionFailed
 from message_queues.records.properties import Properties, read_attributes, read_properties, with_headers, write_properties
 from message_queues.servers.amqp.counters import ChannelCounters
@@ -154,7 +153,7 @@ def get(call: Call) -> Answer:
     return call.shown([message_facts(queue, entry, left, encoding == "auto", truncate) for entry, left in taken])
 
 
-def take(queue: Queue, most: int, mode: str) -> list[tuple[Entry, int]]:
+def take(queue: AnyQueue, most: int, mode: str) -> list[tuple[Entry, int]]:
     """Messages, each with how many were left behind it; all stay out until the last is taken."""
     no_ack = mode == "ack_requeue_false"
     taken: list[tuple[Entry, int]] = []
@@ -182,7 +181,7 @@ def seen(entry: Entry) -> Entry:
     return copy
 
 
-def message_facts(queue: Queue, entry: Entry, left: int, is_auto: bool, truncate: int | None) -> Item:
+def message_facts(queue: AnyQueue, entry: Entry, left: int, is_auto: bool, truncate: int | None) -> Item:
     message = entry.message
     payload, encoding = shown_payload(message.body[:truncate], is_auto)
     return {

@@ -1,7 +1,7 @@
 """Queues: list, show, declare, delete, purge; what quorum queues add is that of a cluster of one."""
 
 from message_queues.broker.queues.queue import CLASSIC, QUORUM, STREAM, Queue
-from message_queues.broker.queues.virtual_host import QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
 from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer, bad_request, missing_keys
 from message_queues.servers.management.authorization import administrators, of_virtual_host
@@ -20,7 +20,7 @@ LONGEST_NAME_BYTES = 255
 NO_GARBAGE_COLLECTION = {"fullsweep_after": -1, "max_heap_size": -1, "min_bin_vheap_size": -1, "min_heap_size": -1, "minor_gcs": -1}
 
 
-def basic_facts(call: Call, queue: Queue) -> Item:
+def basic_facts(call: Call, queue: AnyQueue) -> Item:
     facts: Item = {
         "arguments": json_table(queue.arguments),
         "auto_delete": queue.is_auto_delete,
@@ -41,26 +41,26 @@ def basic_facts(call: Call, queue: Queue) -> Item:
     return facts
 
 
-def totals_of(queue: Queue) -> Item:
+def totals_of(queue: AnyQueue) -> Item:
     ready, unacknowledged = queue.message_count, queue.unacknowledged_count
     return {"messages": ready + unacknowledged, "messages_ready": ready, "messages_unacknowledged": unacknowledged}
 
 
-def facts_of(call: Call, virtual_host: VirtualHost, queue: Queue) -> Item:
+def facts_of(call: Call, virtual_host: VirtualHost, queue: AnyQueue) -> Item:
     facts = basic_facts(call, queue)
     applied = virtual_host.policies_of(queue)
     facts |= {"policy": applied.policy, "operator_policy": applied.operator_policy}
     if not call.wants_statistics:
         return facts
     facts["effective_policy_definition"] = applied.definition
-    if queue.kind == QUORUM:
+    if isinstance(queue, Queue) and queue.kind == QUORUM:
         facts |= {"messages_dlx": queue.retained_count, "message_bytes_dlx": 0, "open_files": {call.node.name: 0}}
     if queue.kind == STREAM:
         facts["readers"] = {call.node.name: len(queue.consumers)}
     return facts | sizes_of(queue) | consuming_facts(queue) | samples_of(call, queue)
 
 
-def sizes_of(queue: Queue) -> Item:
+def sizes_of(queue: AnyQueue) -> Item:
     ready_bytes, unacknowledged_bytes = queue.ready_bytes, queue.unacknowledged_bytes
     ready, unacknowledged, persistent = queue.message_count, queue.unacknowledged_count, queue.persistent_count
     facts: Item = {
@@ -89,7 +89,7 @@ def sizes_of(queue: Queue) -> Item:
     return facts
 
 
-def consuming_facts(queue: Queue) -> Item:
+def consuming_facts(queue: AnyQueue) -> Item:
     takes_all = 1.0 if queue.consumers and not queue.message_count else 0
     facts: Item = {
         "consumer_capacity": takes_all,
@@ -102,17 +102,17 @@ def consuming_facts(queue: Queue) -> Item:
     return facts
 
 
-def samples_of(call: Call, queue: Queue) -> Item:
-    series = call.node.sampler.of(queue, counters.of_queue(queue))
+def samples_of(call: Call, queue: AnyQueue) -> Item:
+    reading = call.node.sampler.of(queue, counters.of_queue(queue))
     rates, lengths = wanted_range(call.query, "msg_rates"), wanted_range(call.query, "lengths")
     return (
-        counters.shown(series, counters.QUEUE, counters.QUEUE_LENGTHS, lengths)
+        counters.shown(reading, counters.QUEUE, counters.QUEUE_LENGTHS, lengths)
         | totals_of(queue)
-        | dict(counters.message_stats(series, counters.QUEUE, counters.QUEUE_MESSAGES, rates))
+        | dict(counters.message_stats(reading, counters.QUEUE, counters.QUEUE_MESSAGES, rates))
     )
 
 
-def in_full(call: Call, virtual_host: VirtualHost, queue: Queue) -> Item:
+def in_full(call: Call, virtual_host: VirtualHost, queue: AnyQueue) -> Item:
     facts = facts_of(call, virtual_host, queue)
     if not call.wants_statistics:
         return facts
@@ -130,7 +130,7 @@ def owner_facts(owner: object) -> Item:
 # Lists and one
 
 
-def found_queues(call: Call) -> list[tuple[VirtualHost, Queue]]:
+def found_queues(call: Call) -> list[tuple[VirtualHost, AnyQueue]]:
     virtual_hosts = [call.broker.virtual_hosts[name] for name in authorization.entered_virtual_hosts(call)]
     return [(each, queue) for each in virtual_hosts for queue in each.queues.values()]
 

@@ -36,9 +36,12 @@ class Series:
 
     __slots__ = ("before", "before_ms", "now", "now_ms", "points")
 
-    def __init__(self, now_ms: int, values: Values) -> None:
+    def __init__(self, now_ms: int, values: Values, before_ms: int | None = None) -> None:
+        """`before_ms`: when it was not there yet, and had counted nothing."""
         self.now = self.before = values
         self.now_ms = self.before_ms = now_ms
+        if before_ms is not None:
+            self.before, self.before_ms = (0,) * len(values), before_ms
         self.points: list[tuple[int, Values]] = [(now_ms, values)]
 
     def add(self, now_ms: int, values: Values, most_points: int) -> bool:
@@ -78,6 +81,19 @@ class Series:
         return 0
 
 
+class Reading:
+    """One object's counters as they are now, and their past."""
+
+    __slots__ = ("now", "series")
+
+    def __init__(self, now: Values, series: Series) -> None:
+        self.now = now
+        self.series = series
+
+    def detail(self, index: int, wanted: Range | None) -> Detail:
+        return self.series.detail(index, wanted)
+
+
 class Sampler:
     def __init__(self, timers: Timers, look: Look) -> None:
         self._timers = timers
@@ -86,6 +102,7 @@ class Sampler:
         self._timer: Timer | None = None
         self._idle_rounds = 0
         self._has_changed = False
+        self._last_round_ms: int | None = None
 
     def start(self) -> None:
         """Begins, or goes on: somebody asks."""
@@ -98,14 +115,15 @@ class Sampler:
             self._timer.cancel()
             self._timer = None
 
-    def of(self, thing: object, values: Values) -> Series:
-        """What is known of an object; `values` are its counters now, for one that was not looked at yet."""
+    def of(self, thing: object, values: Values) -> Reading:
+        """`values` are its counters now."""
         series = self._series.get(thing)
-        return series if series is not None else Series(self._timers.clock.now_ms(), values)
+        return Reading(values, series if series is not None else Series(self._timers.clock.now_ms(), values))
 
     def forget(self) -> None:
         """RabbitMQ's reset of its statistics: rates begin anew."""
         self._series.clear()
+        self._last_round_ms = None
 
     def _begin_round(self) -> None:
         things = self._look()
@@ -120,7 +138,7 @@ class Sampler:
         for count, (thing, read) in enumerate(rest, 1):
             series = known.get(thing)
             if series is None:
-                series = Series(now_ms, read())
+                series = Series(now_ms, read(), self._last_round_ms)
                 self._has_changed = True
             elif series.add(now_ms, read(), most_points):
                 self._has_changed = True
@@ -130,6 +148,7 @@ class Sampler:
                 return
         # Who was not there any more is forgotten.
         self._series = seen
+        self._last_round_ms = now_ms
         self._end_round(now_ms)
 
     def _end_round(self, now_ms: int) -> None:

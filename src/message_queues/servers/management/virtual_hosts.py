@@ -34,15 +34,15 @@ def in_full(call: Call, name: str) -> Item:
     facts = facts_of(call, name)
     if not call.wants_statistics:
         return facts
-    series = call.node.series_of_total(name)
-    if not any(series.now):
+    reading = call.node.reading_of_total(name)
+    if not any(reading.now):
         return facts
     rates, lengths, octets = (wanted_range(call.query, prefix) for prefix in ("msg_rates", "lengths", "data_rates"))
     return (
         facts
-        | counters.shown(series, counters.TOTAL, counters.TOTAL_LENGTHS, lengths)
-        | counters.shown(series, counters.TOTAL, counters.TOTAL_OCTETS, octets)
-        | dict(counters.message_stats(series, counters.TOTAL, counters.TOTAL_MESSAGES, rates))
+        | counters.shown(reading, counters.TOTAL, counters.TOTAL_LENGTHS, lengths)
+        | counters.shown(reading, counters.TOTAL, counters.TOTAL_OCTETS, octets)
+        | dict(counters.message_stats(reading, counters.TOTAL, counters.TOTAL_MESSAGES, rates))
     )
 
 
