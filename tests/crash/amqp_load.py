@@ -82,14 +82,14 @@ class Worker(threading.Thread):
 
 
 class Publisher(Worker):
-    """Publishes 0, 1, 2 …, and again what was not confirmed when the connection broke."""
+    """Publishes 0, 1, 2 …, and again what was not confirmed when the connection broke: "5.0", then "5.1"."""
 
     def __init__(self, address: Callable[[], str], queue: str, count: int) -> None:
         super().__init__(address)
         self.confirmed: set[int] = set()
         self._queue = queue
         self._left = list(range(count))
-        self._numbers = itertools.count()
+        self._attempts = itertools.count()
 
     def is_done(self) -> bool:
         return not self._left
@@ -99,12 +99,13 @@ class Publisher(Worker):
         client.expect(1, commands.Confirm.SelectOk)
         unconfirmed: dict[int, int] = {}
         waiting = list(self._left)
+        attempt = next(self._attempts)
         tag = 0
         while waiting or unconfirmed:
             while waiting and len(unconfirmed) < WINDOW:
                 tag += 1
                 unconfirmed[tag] = waiting.pop(0)
-                client.publish(1, "", self._queue, str(unconfirmed[tag]).encode(), delivery_mode=2)
+                client.publish(1, "", self._queue, f"{unconfirmed[tag]}.{attempt}".encode(), delivery_mode=2)
             answer = client.take(1, lambda _: True)
             if answer == CLOSED:
                 break
@@ -121,7 +122,7 @@ class Consumer(Worker):
     def __init__(self, address: Callable[[], str], queue: str) -> None:
         super().__init__(address)
         self.seen: set[int] = set()
-        self.settled: set[int] = set()
+        self.settled: set[bytes] = set()
         self._queue = queue
         self._is_over = threading.Event()
 
@@ -138,9 +139,9 @@ class Consumer(Worker):
         client.expect(1, commands.Basic.ConsumeOk)
         while not self._is_over.is_set():
             batch = [each for each in client.everything(1) if isinstance(each, Content)]
-            numbers = [int(each.body) for each in batch]
-            self.violations += [f"{number} came back after its acknowledgement" for number in numbers if number in self.settled]
-            self.seen.update(numbers)
+            bodies = [each.body for each in batch]
+            self.violations += [f"{body!r} came back after its acknowledgement" for body in bodies if body in self.settled]
+            self.seen.update(map(number_of, bodies))
             self.progress.reach(len(self.seen))
             if client.is_closed:
                 return
@@ -153,7 +154,11 @@ class Consumer(Worker):
             client.send(2, commands.Channel.Close(0, "", 0, 0))
             if not isinstance(client.take(2, lambda each: isinstance(each, commands.Channel.CloseOk)), commands.Channel.CloseOk):
                 return
-            self.settled.update(numbers)
+            self.settled.update(bodies)
+
+
+def number_of(body: bytes) -> int:
+    return int(body.partition(b".")[0])
 
 
 def host_and_port(address: str) -> tuple[str, int]:

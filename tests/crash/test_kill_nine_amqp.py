@@ -10,9 +10,8 @@ import pytest
 from pamqp import commands
 
 from tests.contract.rabbitmq.raw_client import Content, RawClient
-from tests.crash.amqp_load import Consumer, Publisher, host_and_port
+from tests.crash.amqp_load import Consumer, Publisher, host_and_port, number_of
 from tests.crash.server_process import ServerProcess
-from tests.patience import eventually
 
 MESSAGES = 4_000
 """On each queue."""
@@ -58,9 +57,10 @@ class Run:
             publisher.finish()
         for kind, consumer in self.consumers.items():
             confirmed = self.publishers[kind].confirmed
-            eventually(lambda confirmed=confirmed, consumer=consumer: confirmed <= consumer.seen)  # type: ignore[misc]
+            consumer.progress.wait_for(len(confirmed))
             consumer.stop()
             consumer.finish()
+            self.violations += [f"{kind}: {number} was confirmed and never delivered" for number in sorted(confirmed - consumer.seen)]
             self.violations += consumer.violations
 
     def check_stream(self) -> None:
@@ -72,7 +72,7 @@ class Run:
         client.expect(1, commands.Basic.ConsumeOk)
         bodies: list[int] = []
         while batch := [each for each in client.everything(1) if isinstance(each, Content)]:
-            bodies += [int(each.body) for each in batch]
+            bodies += [number_of(each.body) for each in batch]
             client.send(1, commands.Basic.Ack(delivery_tag=batch[-1].method.delivery_tag, multiple=True))
         client.close()
         missing = self.publishers["stream"].confirmed - set(bodies)
@@ -87,8 +87,8 @@ class Run:
                 answer = client.take(1, lambda each: isinstance(each, Content | commands.Basic.GetEmpty))
                 if not isinstance(answer, Content):
                     break
-                if int(answer.body) in consumer.settled:
-                    self.violations.append(f"{kind}: {int(answer.body)} came back after its acknowledgement")
+                if answer.body in consumer.settled:
+                    self.violations.append(f"{kind}: {answer.body!r} came back after its acknowledgement")
         client.close()
 
 

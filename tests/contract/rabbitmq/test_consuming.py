@@ -220,8 +220,6 @@ def test_consumer_arguments_of_a_stream(scene: Scene, rabbitmq_says: RecordedAns
     scene.ask(Basic.Qos(prefetch_count=10))
     said.append(scene.ask(Basic.Consume(queue=name, no_ack=True)))
     scene.ask(Basic.Qos(prefetch_count=10))
-    said.append(scene.ask(Basic.Consume(queue=name, arguments={"x-stream-offset": "nonsense"})))
-    scene.ask(Basic.Qos(prefetch_count=10))
     said.append(scene.ask(Basic.Consume(queue=name, consumer_tag="first", arguments={"x-stream-offset": "first"})))
     said += deliveries(scene, 3)
     scene.ask(Basic.Consume(queue=name, consumer_tag="from", arguments={"x-stream-offset": 1}))
