@@ -98,7 +98,7 @@ def test_without_a_queue_declared_before_an_empty_name_is_nothing() -> None:
         (commands.Queue.Bind(queue="q", exchange=""), 403, "ACCESS_REFUSED - operation not permitted on the default exchange"),
         (commands.Exchange.Delete(exchange="amq.topic"), 403, "ACCESS_REFUSED - "
          "deletion of system exchange 'amq.topic' in vhost '/' not allowed"),
-        (commands.Exchange.Declare(exchange="e", exchange_type="nonsense"), 503, "COMMAND_INVALID - unknown exchange type 'nonsense'"),
+        (commands.Exchange.Declare(exchange="e", exchange_type="nonsense"), 406, "PRECONDITION_FAILED - unknown exchange type 'nonsense'"),
         (commands.Exchange.Declare(exchange="missing", passive=True), 404, "NOT_FOUND - no exchange 'missing' in vhost '/'"),
         (commands.Exchange.Declare(exchange="amq.mine"), 403, "ACCESS_REFUSED - exchange name 'amq.mine' contains reserved prefix 'amq.*'"),
         (commands.Queue.Declare(queue="amq.mine"), 403, "ACCESS_REFUSED - queue name 'amq.mine' contains reserved prefix 'amq.*'"),
