@@ -6,13 +6,12 @@ import pytest
 from message_queues.servers.management.definitions import form_fields
 from tests.servers.management.management_api import Api, with_management
 
+KIND = "Content-Type: application/json"
 FORM = "multipart/form-data; boundary=B"
 
 
 def form(*parts: tuple[str, str]) -> bytes:
-    lines = [
-        f"--B\r\nContent-Disposition: form-data; {named}\r\nContent-Type: application/json\r\n\r\n{content}\r\n" for named, content in parts
-    ]
+    lines = [f"--B\r\nContent-Disposition: form-data; {named}\r\n{KIND}\r\n\r\n{content}\r\n" for named, content in parts]
     return ("".join(lines) + "--B--\r\n").encode()
 
 

@@ -1,3 +1,4 @@
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,5 @@ def test_a_certificate_that_ends_soon_fails_the_check(tmp_path: Path) -> None:
 
 
 def make_certificate(certificate: Path, key: Path) -> None:
-    import subprocess
-
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost"]
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)

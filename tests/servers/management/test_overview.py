@@ -1,3 +1,6 @@
+import json
+from http.client import HTTPConnection
+
 import pytest
 
 from tests.servers.management.management_api import Api, with_management
@@ -55,10 +58,7 @@ def test_rates_are_those_of_the_brokers_clock() -> None:
 
 
 def advance(api: Api, ms: int) -> None:
-    import json
-    from http.client import HTTPConnection
-
-    connection = HTTPConnection(*api.server.addresses["clock"][0].split(":"), timeout=20)  # type: ignore[arg-type]
+    connection = HTTPConnection(api.server.addresses["clock"][0], timeout=20)
     connection.request("POST", "/clock", json.dumps({"advance_ms": ms}))
     assert connection.getresponse().status == 200
     connection.close()

@@ -73,7 +73,7 @@ def test_limits_of_virtual_hosts_are_put_shown_and_cleared() -> None:
         assert api.get("/api/vhost-limits").json == api.get("/api/vhost-limits/%2F").json == [{"vhost": "/", "value": {"max-queues": 1}}]
         api.put("/api/queues/%2F/a", {"durable": True})
         status, _, reason = api.put("/api/queues/%2F/b", {"durable": True}).refusal
-        assert (status, reason) == (400, "cannot declare queue 'b' in vhost '/': vhost queue limit (1) is reached")
+        assert (status, reason) == (400, "cannot declare queue 'b': queue limit in vhost '/' (1) is reached")
         assert api.delete("/api/vhost-limits/%2F/max-queues").status == 204
         assert api.get("/api/vhost-limits").json == []
 
