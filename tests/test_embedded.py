@@ -1,8 +1,12 @@
+import base64
+import json
 import os
 import signal
 import time
+import urllib.request
 from pathlib import Path
 
+import pika
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -36,6 +40,21 @@ def test_it_has_as_many_nodes_as_asked_for_in_this_process() -> None:
         assert repr(server) == f"EmbeddedServer(in this process, kafka at {', '.join(server.kafka)})"
     server.stop()
     assert repr(server) == "EmbeddedServer(in this process, stopped)"
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_it_serves_rabbitmqs_clients_too(process: bool) -> None:
+    with embedded.start(process=process) as server:
+        host, port = server.amqp.rsplit(":", 1)
+        with pika.BlockingConnection(pika.ConnectionParameters(host, int(port))) as connection:
+            channel = connection.channel()
+            channel.queue_declare("orders", durable=True)
+            channel.basic_publish("", "orders", b"first")
+            assert channel.basic_get("orders", auto_ack=True)[2] == b"first"
+        request = urllib.request.Request(f"http://{server.management}/api/queues/%2F/orders")
+        request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert json.load(answer)["name"] == "orders"
 
 
 def test_beside_this_process_it_has_a_process_of_its_own() -> None:

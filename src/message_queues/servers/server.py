@@ -23,18 +23,18 @@ from typing import TYPE_CHECKING
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
 from message_queues.broker.clock import Clock, ManualClock, SystemClock
 from message_queues.errors import InvalidArgument, PortTaken, StorageError
-from message_queues.servers.amqp.limits import AmqpLimits
-from message_queues.servers.amqp.listener import AmqpListener
 from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
 from message_queues.servers.management.server import ManagementServer
 from message_queues.servers.prometheus import PrometheusServer
-from message_queues.servers.shovels.shovels import Shovels
 from message_queues.servers.timer_driver import TimerDriver
 from message_queues.settings import ServerSettings
 from message_queues.storage.data_directory import DataDirectory
 
 if TYPE_CHECKING:
+    from message_queues.servers.amqp.limits import AmqpLimits
+    from message_queues.servers.amqp.listener import AmqpListener
     from message_queues.servers.clock_control import ClockControl
+    from message_queues.servers.shovels.shovels import Shovels
 
 logger = logging.getLogger(__name__)
 
@@ -194,21 +194,15 @@ class Server:
         return await self._clock_control.listen(self.settings.host)
 
     async def _listen_rabbitmq(self) -> None:
+        # A server of Kafka alone does not wait for these imports.
+        from message_queues.servers.amqp.listener import AmqpListener
+        from message_queues.servers.shovels.shovels import Shovels
+
         settings = self.settings
-        limits = AmqpLimits(
-            heartbeat_s=settings.heartbeat,
-            channel_max=settings.channel_max,
-            frame_max=settings.frame_max,
-            max_message_bytes=settings.max_message_bytes,
-            max_connections=settings.max_connections,
-            max_unacknowledged=settings.max_unacknowledged,
-            loopback_users=frozenset(settings.loopback_users),
-            tls_login_from=settings.tls_login_from,
-        )
         self.broker.alarms.start()
         if settings.load_definitions is not None:
             self._load_definitions(settings.load_definitions)
-        self.amqp = amqp = AmqpListener(self.broker, limits)
+        self.amqp = amqp = AmqpListener(self.broker, self._amqp_limits())
         self.shovels = Shovels(self.broker)
         listeners = []
         if settings.serves("amqp"):
@@ -227,6 +221,21 @@ class Server:
         for listener in listeners:
             await listener.start_serving()
         self.shovels.start()
+
+    def _amqp_limits(self) -> "AmqpLimits":
+        from message_queues.servers.amqp.limits import AmqpLimits
+
+        settings = self.settings
+        return AmqpLimits(
+            heartbeat_s=settings.heartbeat,
+            channel_max=settings.channel_max,
+            frame_max=settings.frame_max,
+            max_message_bytes=settings.max_message_bytes,
+            max_connections=settings.max_connections,
+            max_unacknowledged=settings.max_unacknowledged,
+            loopback_users=frozenset(settings.loopback_users),
+            tls_login_from=settings.tls_login_from,
+        )
 
     def _load_definitions(self, path: str) -> None:
         # Most servers have no such file, and need not wait for what reads it.
