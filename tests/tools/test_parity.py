@@ -1,13 +1,16 @@
 """How two runs of somebody else's suite are compared and reported."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from tools.parity.client_environment import ClientEnvironment
 from tools.parity.comparison import Comparison, explanations_of
 from tools.parity.report import with_section
-from tools.parity.run import Outcome, environment_of, read_outcomes
-from tools.parity.suites import AIOKAFKA, KAFKA_PYTHON, SUITES, NotASuite
+from tools.parity.run import Outcome, command_of, environment_of, read_outcomes, run_suite
+from tools.parity.suites import AIOKAFKA, AMQP_CLIENT_JS, AMQPLIB, KAFKA_PYTHON, PIKA, SUITES, NotASuite, Suite
+from tools.parity.systems import KAFKA, RABBITMQ
 
 
 def run(asks_broker: bool = True, **results: str) -> dict[str, Outcome]:
@@ -63,6 +66,19 @@ def test_a_section_replaces_the_earlier_one_of_its_suite_only() -> None:
     assert again.index("## aiokafka 0.14.0") < again.index("## kafka-python 3.0.1")
 
 
+def test_each_system_has_a_page_of_its_own() -> None:
+    assert {suite.system.page.name for suite in SUITES.values()} == {"kafka.md", "rabbitmq.md"}
+    page = with_section("", PIKA, "1.4.4", Comparison(run(a="passed"), run(a="failed"), {}))
+    assert page.startswith(RABBITMQ.introduction)
+    assert "| test | mq serve | RabbitMQ | why |" in page
+    assert f"beside Apache Kafka {KAFKA.version}" in with_section("", AIOKAFKA, "1.0", Comparison({}, {}, {}))
+
+
+def test_a_suite_without_a_fixture_for_its_broker_lists_all() -> None:
+    page = with_section("", PIKA, "1.4.4", Comparison(run(a="passed"), run(a="passed"), {}))
+    assert "Does not differ: 1.\n" in page
+
+
 @pytest.mark.parametrize("suite", SUITES)
 def test_explanations_are_texts(suite: str) -> None:
     assert all(isinstance(text, str) and text for text in explanations_of(suite).values())
@@ -74,6 +90,54 @@ def test_the_version_is_the_one_of_the_checkout(tmp_path: Path) -> None:
     assert KAFKA_PYTHON.version(tmp_path) == "3.0.11"
     with pytest.raises(NotASuite, match="no checkout of aiokafka"):
         AIOKAFKA.version(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("suite", "text"),
+    [
+        (PIKA, "__version__ = '2.0.1'\n"),
+        (SUITES["aiormq"], '[project]\nname = "aiormq"\nversion = "2.0.1"\n'),
+        (AMQPLIB, '{\n  "version": "2.0.1"\n}'),
+    ],
+)
+def test_the_version_stands_where_the_language_puts_it(suite: Suite, text: str, tmp_path: Path) -> None:
+    path = tmp_path / suite.version_file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    assert suite.version(tmp_path) == "2.0.1"
+
+
+@pytest.mark.parametrize("suite", [AMQPLIB, AMQP_CLIENT_JS])
+def test_of_named_tests_of_nodes_runners_the_files_are_run(suite: Suite) -> None:
+    command = command_of(suite, Path("runner"), ["test/a.js > x > first", "test/a.js > second", "test/b.js > third"])
+    assert command[-2:] == ["test/a.js", "test/b.js"]
+    assert command_of(suite, Path("runner"), [])[-3:] == list(suite.tests)
+
+
+NODE_TESTS = """\
+const { describe, it } = require('node:test');
+describe('outer', () => {
+  describe('inner', () => { it('passes', () => {}); it('fails', () => { throw new Error('for a reason'); }); });
+  it.skip('is skipped', () => {});
+});
+it('waits for its callback', (_t, done) => done());
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_outcomes_of_nodes_runner_are_named_by_file_and_suites(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "a.test.js").write_text(NODE_TESTS)
+    node = ClientEnvironment(Path(shutil.which("node") or ""), tmp_path)
+    file, both = "test/a.test.js", ["test/a.test.js > outer > inner > fails", "test/a.test.js > waits for its callback"]
+    ran = run_suite(AMQPLIB, node, "127.0.0.1:5672", [f"{file} > outer > inner > passes", f"{file} > outer > is skipped", *both])
+    assert {test: (each.outcome, each.reason) for test, each in ran.items()} == {
+        f"{file} > outer > inner > passes": ("passed", ""),
+        f"{file} > outer > inner > fails": ("failed", "for a reason"),
+        f"{file} > outer > is skipped": ("skipped", ""),
+        f"{file} > waits for its callback": ("passed", ""),
+    }
+    assert list(run_suite(AMQPLIB, node, "127.0.0.1:5672", both)) == both
 
 
 def test_a_suite_is_told_of_the_broker_in_its_own_variables(tmp_path: Path) -> None:

@@ -22,17 +22,17 @@ def explanations_of(suite: str) -> dict[str, str]:
 
 class Comparison:
     def __init__(
-        self, ours: Mapping[str, Outcome], kafka: Mapping[str, Outcome], explanations: Mapping[str, str], ran_twice: Sequence[str] = ()
+        self, ours: Mapping[str, Outcome], real: Mapping[str, Outcome], explanations: Mapping[str, str], ran_twice: Sequence[str] = ()
     ) -> None:
         self.ours = ours
-        self.kafka = kafka
+        self.real = real
         self._explanations = explanations
         self.ran_twice = ran_twice
-        self.tests = list(dict.fromkeys([*kafka, *ours]))
+        self.tests = list(dict.fromkeys([*real, *ours]))
         """In the order of their files."""
 
     def after_second_run(self, second: "Comparison") -> "Comparison":
-        return Comparison({**self.ours, **second.ours}, {**self.kafka, **second.kafka}, self._explanations, second.tests)
+        return Comparison({**self.ours, **second.ours}, {**self.real, **second.real}, self._explanations, second.tests)
 
     @staticmethod
     def outcome(run: Mapping[str, Outcome], test: str) -> str:
@@ -44,10 +44,10 @@ class Comparison:
         return ", ".join(f"{counted[outcome]} {outcome}" for outcome in ("passed", "failed", "error", "skipped") if counted[outcome])
 
     def asks_broker(self, test: str) -> bool:
-        return any(test in run and run[test].asks_broker for run in (self.ours, self.kafka))
+        return any(test in run and run[test].asks_broker for run in (self.ours, self.real))
 
     def differs(self, test: str) -> bool:
-        return self.outcome(self.ours, test) != self.outcome(self.kafka, test)
+        return self.outcome(self.ours, test) != self.outcome(self.real, test)
 
     def explanation(self, test: str) -> str:
         matching = (text for pattern, text in self._explanations.items() if fnmatchcase(test, pattern))

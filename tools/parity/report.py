@@ -1,28 +1,11 @@
-"""docs/parity/kafka.md: a section per suite, rewritten when that suite is run."""
+"""The page of a system, docs/parity/kafka.md or rabbitmq.md: a section per suite, rewritten when that suite is run."""
 
 import datetime
 from collections.abc import Mapping
-from pathlib import Path
 
 from tools.parity.comparison import Comparison
 from tools.parity.run import Outcome
-from tools.parity.suites import KAFKA_VERSION, Suite
-
-REPORT = Path(__file__).parents[2] / "docs" / "parity" / "kafka.md"
-
-INTRODUCTION = """\
-# Other people's Kafka suites
-
-The test suites of Python's Kafka clients, run unmodified from a checkout against `mq serve` and against a real Apache Kafka, one node each,
-in the same run. What passes there has to pass here, or the table says why not. This page is written by
-
-```
-python -m tools.parity kafka-python --suite FOLDER
-python -m tools.parity aiokafka --suite FOLDER
-```
-
-where FOLDER is a checkout of the client at the tag of a release.
-"""
+from tools.parity.suites import Suite
 
 
 def with_section(page: str, suite: Suite, version: str, comparison: Comparison) -> str:
@@ -30,36 +13,43 @@ def with_section(page: str, suite: Suite, version: str, comparison: Comparison) 
     _, *sections = page.rstrip("\n").split("\n## ")
     written = {body.split(" ", 1)[0]: body.rstrip("\n") for body in sections}
     written[suite.name] = section(suite, version, comparison)
-    return "\n## ".join([INTRODUCTION, *(written[name] + "\n" for name in sorted(written))])
+    return "\n## ".join([suite.system.introduction, *(written[name] + "\n" for name in sorted(written))])
 
 
 def section(suite: Suite, version: str, comparison: Comparison) -> str:
     alike = [test for test in comparison.tests if comparison.asks_broker(test) and not comparison.differs(test)]
     silent = sum(not comparison.asks_broker(test) for test in comparison.tests)
+    beside = f"{suite.system.title} {suite.system.version}"
     lines = [
         f"{suite.name} {version}",
         "",
-        f"Run on {datetime.date.today().isoformat()} beside Apache Kafka {KAFKA_VERSION}. Left out: {suite.left_out_because}.",
+        f"Run on {datetime.date.today().isoformat()} beside {beside}. Left out: {suite.left_out_because}.",
         "",
         "| | passed | failed | error | skipped |",
         "|---|---|---|---|---|",
         counts_row("mq serve", comparison.ours),
-        counts_row("Apache Kafka", comparison.kafka),
+        counts_row(suite.system.title, comparison.real),
         "",
         *ran_twice(comparison),
         f"Differs: {len(comparison.differing)}.",
         "",
-        "| test | mq serve | Apache Kafka | why |",
+        f"| test | mq serve | {suite.system.title} | why |",
         "|---|---|---|---|",
         *(differing_row(test, comparison) for test in comparison.differing),
         "",
-        f"Does not differ: {len(alike)} that ask a broker" + (f", and {silent} that ask none and are not listed." if silent else "."),
+        f"Does not differ: {len(alike)}{asking(suite, silent)}.",
         "",
         "| test | both |",
         "|---|---|",
         *(f"| {shown(test)} | {comparison.outcome(comparison.ours, test)} |" for test in alike),
     ]
     return "\n".join(lines)
+
+
+def asking(suite: Suite, silent: int) -> str:
+    if not suite.broker_fixture:
+        return ""
+    return " that ask a broker" + (f", and {silent} that ask none and are not listed" if silent else "")
 
 
 def ran_twice(comparison: Comparison) -> list[str]:
@@ -74,8 +64,8 @@ def counts_row(name: str, run: Mapping[str, Outcome]) -> str:
 
 
 def differing_row(test: str, comparison: Comparison) -> str:
-    ours, kafka = comparison.outcome(comparison.ours, test), comparison.outcome(comparison.kafka, test)
-    return f"| {shown(test)} | {ours} | {kafka} | {comparison.explanation(test) or '**not explained**'} |"
+    ours, real = comparison.outcome(comparison.ours, test), comparison.outcome(comparison.real, test)
+    return f"| {shown(test)} | {ours} | {real} | {comparison.explanation(test) or '**not explained**'} |"
 
 
 def shown(test: str) -> str:

@@ -1,4 +1,8 @@
-"""The two servers that a suite is run against, each of one node: `mq serve` as a process of its own, and a real Apache Kafka."""
+"""The two servers that a suite is run against, each of one node: `mq serve` as a process of its own, and the real broker.
+
+RabbitMQ and its counterpart take the ports that RabbitMQ's users know, since its suites name them, and speak TLS with a certificate for
+localhost that is made for the run.
+"""
 
 import json
 import shutil
@@ -7,17 +11,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from tools.kafka import KafkaCluster
+from tools.parity.systems import KAFKA, System
+from tools.rabbitmq import RabbitMQ
 
-SETTINGS = {
+KAFKA_SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
     "auto.create.topics.enable": "true",
 }
+AMQP_PORT, AMQPS_PORT, MANAGEMENT_PORT = 5672, 5671, 15672
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 10
 
@@ -26,24 +33,41 @@ class ServerFailed(Exception):
     """`mq serve` did not start, or did not answer as it should; the message ends with its log."""
 
 
+def real_server(system: System, config: Mapping[str, str]) -> AbstractContextManager[str]:
+    return real_kafka(config) if system is KAFKA else real_rabbitmq(config)
+
+
 @contextmanager
 def real_kafka(config: Mapping[str, str]) -> Iterator[str]:
-    with KafkaCluster(1, config={**SETTINGS, **config}) as kafka:
+    with KafkaCluster(1, config={**KAFKA_SETTINGS, **config}) as kafka:
         yield kafka.bootstrap_servers
 
 
 @contextmanager
-def our_server(config: Mapping[str, str]) -> Iterator[str]:
+def real_rabbitmq(config: Mapping[str, str]) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="parity-") as directory:
+        certificate, key = make_certificate(Path(directory))
+        tls = {
+            "listeners.ssl.default": f"127.0.0.1:{AMQPS_PORT}",
+            "ssl_options.certfile": str(certificate),
+            "ssl_options.keyfile": str(key),
+            "ssl_options.verify": "verify_none",
+        }
+        with RabbitMQ(port=AMQP_PORT, management_port=MANAGEMENT_PORT, config={**tls, **config}) as rabbitmq:
+            yield rabbitmq.address
+
+
+@contextmanager
+def our_server(system: System, config: Mapping[str, str]) -> Iterator[str]:
     directory = Path(tempfile.mkdtemp(prefix="parity-"))
     ready_file, log = directory / "ready.json", directory / "server.log"
-    command = [str(Path(sys.executable).with_name("mq")), "serve", "--only", "kafka", "--kafka-port", "0", "--brokers", "1"]
-    command += ["--data", str(directory / "data"), "--ready-file", str(ready_file)]
-    for key, value in {**SETTINGS, **config}.items():
-        command += ["--config", f"{key}={value}"]
+    command = [str(Path(sys.executable).with_name("mq")), "serve", "--data", str(directory / "data"), "--ready-file", str(ready_file)]
+    command += kafka_options(config) if system is KAFKA else rabbitmq_options(directory)
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        yield wait_until_ready(process, ready_file, log)
+        addresses = wait_until_ready(process, ready_file, log)
+        yield addresses["kafka" if system is KAFKA else "amqp"][0]
     finally:
         stop(process)
         text = log.read_text(errors="replace")
@@ -52,11 +76,34 @@ def our_server(config: Mapping[str, str]) -> Iterator[str]:
         raise ServerFailed(f"The server logged a traceback:\n{text[-5000:]}")
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path, log: Path) -> str:
+def kafka_options(config: Mapping[str, str]) -> Sequence[str]:
+    options = ["--only", "kafka", "--kafka-port", "0", "--brokers", "1"]
+    for key, value in {**KAFKA_SETTINGS, **config}.items():
+        options += ["--config", f"{key}={value}"]
+    return options
+
+
+def rabbitmq_options(directory: Path) -> Sequence[str]:
+    certificate, key = make_certificate(directory)
+    ports = ["--amqp-port", str(AMQP_PORT), "--amqps-port", str(AMQPS_PORT), "--management-port", str(MANAGEMENT_PORT)]
+    tls = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    return ["--only", "amqp,management", "--rabbitmq-version", "3.10", *ports, *tls]
+
+
+def make_certificate(directory: Path) -> tuple[Path, Path]:
+    certificate, key = directory / "certificate.pem", directory / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", str(certificate), "-keyout", str(key)]
+    subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True)
+    return certificate, key
+
+
+def wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path, log: Path) -> dict[str, list[str]]:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         if ready_file.exists():
-            return str(json.loads(ready_file.read_text())["kafka"][0])
+            addresses: dict[str, list[str]] = json.loads(ready_file.read_text())
+            return addresses
         time.sleep(0.02)
     raise ServerFailed(f"mq serve did not get ready (exit code {process.poll()}):\n{log.read_text(errors='replace')[-5000:]}")
 

@@ -37,12 +37,20 @@ class RabbitMQFailed(Exception):
 
 
 class RabbitMQ:
-    """`with RabbitMQ() as rabbitmq: rabbitmq.port, rabbitmq.management_port`."""
+    """`with RabbitMQ() as rabbitmq: rabbitmq.port, rabbitmq.management_port`. A port that is 0 is a free one."""
 
-    def __init__(self, *, config: Mapping[str, str] | None = None, plugins: Sequence[str] = PLUGINS, directory: Path | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        config: Mapping[str, str] | None = None,
+        plugins: Sequence[str] = PLUGINS,
+        directory: Path | None = None,
+        port: int = 0,
+        management_port: int = 0,
+    ) -> None:
         self.host = "127.0.0.1"
-        self.port = 0
-        self.management_port = 0
+        self.port = port
+        self.management_port = management_port
         self.prometheus_port = 0
         self._config = dict(config or {})
         self._plugins = tuple(plugins)
@@ -125,7 +133,8 @@ class RabbitMQ:
             self._environment = {}
 
     def _prepare(self, folder: Path) -> None:
-        self.port, self.management_port, self.prometheus_port, distribution, port_mapper = free_ports(5)
+        port, management_port, self.prometheus_port, distribution, port_mapper = free_ports(5)
+        self.port, self.management_port = self.port or port, self.management_port or management_port
         settings = {
             "listeners.tcp.default": f"127.0.0.1:{self.port}",
             "management.tcp.ip": "127.0.0.1",

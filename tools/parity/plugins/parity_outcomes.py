@@ -33,7 +33,7 @@ class Outcomes:
 
     def pytest_collection_modifyitems(self, items: Iterable[pytest.Item]) -> None:
         for item in items:
-            asks = self._broker_fixture in getattr(item, "fixturenames", ())
+            asks = not self._broker_fixture or self._broker_fixture in getattr(item, "fixturenames", ())
             item.user_properties.append(("asks_broker", asks))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -1,0 +1,61 @@
+"""The systems whose clients' suites are run: what the real one is called, and the page that says how ours compares."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+PAGES = Path(__file__).parents[2] / "docs" / "parity"
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    name: str
+    title: str
+    """Of the real broker."""
+    version: str
+    """Of the real broker, whose answers ours are."""
+    introduction: str
+    """The page begins with it."""
+
+    @property
+    def page(self) -> Path:
+        return PAGES / f"{self.name}.md"
+
+
+KAFKA = System(
+    name="kafka",
+    title="Apache Kafka",
+    version="4.3.1",
+    introduction="""\
+# Other people's Kafka suites
+
+The test suites of Python's Kafka clients, run unmodified from a checkout against `mq serve` and against a real Apache Kafka, one node each,
+in the same run. What passes there has to pass here, or the table says why not. This page is written by
+
+```
+python -m tools.parity kafka-python --suite FOLDER
+python -m tools.parity aiokafka --suite FOLDER
+```
+
+where FOLDER is a checkout of the client at the tag of a release.
+""",
+)
+
+RABBITMQ = System(
+    name="rabbitmq",
+    title="RabbitMQ",
+    version="3.10.8",
+    introduction="""\
+# Other people's RabbitMQ suites
+
+The test suites of RabbitMQ's clients for Python and Node.js, run unmodified from a checkout against `mq serve --rabbitmq-version 3.10` and
+against a real RabbitMQ 3.10, one node each, in the same run. What passes there has to pass here, or the table says why not. This page is
+written by
+
+```
+python -m tools.parity NAME --suite FOLDER
+```
+
+where NAME is `aio-pika`, `aiormq`, `amqp-client.js`, `amqplib`, `kombu`, `pika` or `py-amqp`, and FOLDER is a checkout of the client at the
+tag of a release. Most of these suites know no other ports than 5672, 5671 (TLS) and 15672: they must be free.
+""",
+)
