@@ -13,6 +13,7 @@ from pamqp import commands
 
 from message_queues.broker.queues.consumer import ReturnReason
 from message_queues.errors import ChannelError, CommandInvalid, NotFound, NotImplementedByBroker, PreconditionFailed
+from message_queues.protocols.amqp.methods import Access
 from message_queues.servers.amqp import consuming, topology, transactions
 from message_queues.servers.amqp.consuming import ChannelConsumer, ReplyConsumer
 from message_queues.servers.amqp.counters import ChannelCounters
@@ -270,6 +271,11 @@ def flow(channel: AmqpChannel, method: commands.Channel.Flow) -> None:
     channel.send(commands.Channel.FlowOk(True))
 
 
+def request_access(channel: AmqpChannel, method: Access.Request) -> None:
+    """Tickets are from before AMQP 0-9-1; everyone gets the same."""
+    channel.send(Access.RequestOk())
+
+
 def confirm_select(channel: AmqpChannel, method: commands.Confirm.Select) -> None:
     if channel.transaction is not None:
         raise PreconditionFailed("cannot switch from tx to confirm mode")
@@ -282,6 +288,7 @@ HANDLERS: dict[type, Callable[[AmqpChannel, Any], None]] = {
     commands.Channel.Open: open_again,
     commands.Channel.Close: close,
     commands.Channel.Flow: flow,
+    Access.Request: request_access,
     commands.Confirm.Select: confirm_select,
     commands.Basic.Consume: consuming.consume,
     commands.Basic.Cancel: consuming.cancel,

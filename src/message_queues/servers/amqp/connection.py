@@ -39,7 +39,7 @@ from message_queues.servers.amqp.handshake import PRE_INIT, RUNNING, SECURING, S
 from message_queues.servers.amqp.heartbeats import Heartbeats
 from message_queues.servers.amqp.output import Turn
 from message_queues.servers.amqp.tls import login_name, tls_facts
-from message_queues.servers.error_map import amqp_code, amqp_reply_text
+from message_queues.servers.error_map import INTERNAL_ERROR, amqp_code, amqp_reply_text
 
 if TYPE_CHECKING:
     from message_queues.broker.access import User
@@ -456,6 +456,9 @@ class AmqpConnection(asyncio.Protocol):
             class_id, method_id = event.class_id, event.method_id
         else:
             class_id, method_id = CLASS_AND_METHOD.get(event.kind, (0, 0))
+        if amqp_code(error) is INTERNAL_ERROR and not isinstance(error, InternalFailure):
+            # In RabbitMQ a process fails, and nobody knows any more what it was doing.
+            class_id = method_id = 0
         number = getattr(event, "channel", 0)
         channel = self.channels.get(number)
         if channel is not None and not amqp_code(error).closes_connection:
@@ -465,7 +468,7 @@ class AmqpConnection(asyncio.Protocol):
         elif self.state != CLOSED:
             self._close_because(error, class_id, method_id)
             if event.kind == frames.Kind.VIOLATION:
-                # Nothing is read any more, the answer neither.
+                # Where frames cannot be told apart any more, the answer is not read either.
                 self._expect_the_end(self.limits.refusal_delay_ms)
 
     def _refuse(self, error: Exception) -> None:
