@@ -39,6 +39,14 @@ def test_an_explanation_that_explains_nothing_any_more_is_stale() -> None:
     assert comparison.stale == ["*::a"]
 
 
+def test_what_fails_on_both_is_listed_with_its_explanation() -> None:
+    comparison = Comparison(run(a="failed", b="passed"), run(a="failed", b="passed"), {"*::a": "is of a later release"})
+    assert (comparison.unexplained, comparison.stale) == ([], [])
+    page = with_section("", PIKA, "1.4.4", comparison)
+    assert "Fails on both: 1." in page
+    assert "| `a.py::a` | is of a later release |" in page
+
+
 def test_the_second_run_counts() -> None:
     first = Comparison(run(a="passed", b="failed"), run(a="passed", b="passed"), {})
     comparison = first.after_second_run(Comparison(run(b="passed"), run(b="passed"), {}))

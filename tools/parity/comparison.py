@@ -1,6 +1,7 @@
 """Two runs of one suite side by side: what differs, and whether `explanations.toml` says why.
 
-An explanation is found by the test's id, which its key may match with `*`. One that explains nothing any more is stale.
+An explanation is found by the test's id, which its key may match with `*`. One that explains nothing any more is stale. What fails on both
+needs none, and may have one.
 """
 
 import tomllib
@@ -51,7 +52,10 @@ class Comparison:
 
     def explanation(self, test: str) -> str:
         matching = (text for pattern, text in self._explanations.items() if fnmatchcase(test, pattern))
-        return next(matching, "") if self.differs(test) else ""
+        return next(matching, "") if self.differs(test) or self.fails_on_both(test) else ""
+
+    def fails_on_both(self, test: str) -> bool:
+        return not self.differs(test) and self.outcome(self.ours, test) in ("failed", "error")
 
     @property
     def differing(self) -> list[str]:
@@ -63,4 +67,5 @@ class Comparison:
 
     @property
     def stale(self) -> list[str]:
-        return [pattern for pattern in self._explanations if not any(fnmatchcase(test, pattern) for test in self.differing)]
+        explained = [test for test in self.tests if self.differs(test) or self.fails_on_both(test)]
+        return [pattern for pattern in self._explanations if not any(fnmatchcase(test, pattern) for test in explained)]

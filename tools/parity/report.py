@@ -37,6 +37,7 @@ def section(suite: Suite, version: str, comparison: Comparison) -> str:
         "|---|---|---|---|",
         *(differing_row(test, comparison) for test in comparison.differing),
         "",
+        *failing(comparison),
         f"Does not differ: {len(alike)}{asking(suite, silent)}.",
         "",
         "| test | both |",
@@ -44,6 +45,14 @@ def section(suite: Suite, version: str, comparison: Comparison) -> str:
         *(f"| {shown(test)} | {comparison.outcome(comparison.ours, test)} |" for test in alike),
     ]
     return "\n".join(lines)
+
+
+def failing(comparison: Comparison) -> list[str]:
+    tests = [test for test in comparison.tests if comparison.fails_on_both(test)]
+    if not tests:
+        return []
+    rows = (f"| {shown(test)} | {comparison.explanation(test)} |" for test in tests)
+    return [f"Fails on both: {len(tests)}.", "", "| test | why |", "|---|---|", *rows, ""]
 
 
 def asking(suite: Suite, silent: int) -> str:
