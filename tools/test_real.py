@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tests.servers_under_test import ADDRESS_VARIABLES, HEAP, SETTINGS
-from tools import java, kafka, node
+from tools import java, kafka, node, rabbitmqadmin
 from tools.kafka import CannotInstall, KafkaCluster
 
 WORKERS = "2"
@@ -25,7 +25,12 @@ class Runtime:
 
 
 KAFKA = Runtime("Apache Kafka", kafka.install)
-RUNTIMES = (KAFKA, Runtime("the Java client", java.install), Runtime("Node's clients", node.install))
+RUNTIMES = (
+    KAFKA,
+    Runtime("the Java client", java.install),
+    Runtime("Node's clients", node.install),
+    Runtime("rabbitmqadmin", rabbitmqadmin.install),
+)
 
 
 def install_all() -> list[Runtime]:
