@@ -62,7 +62,12 @@ class AmqpClient:
 
     @classmethod
     async def connected(cls, server: Server, virtual_host: str = "/", *, channel: bool = True, **handshake: Any) -> Self:
-        client = await cls.dialled(server)
+        return await cls.at(server.addresses["amqp"][0], virtual_host, channel=channel, **handshake)
+
+    @classmethod
+    async def at(cls, address: str, virtual_host: str = "/", *, channel: bool = True, **handshake: Any) -> Self:
+        host, port = address.rsplit(":", 1)
+        client = cls(*await asyncio.open_connection(host, int(port), limit=1 << 24))
         await client.shake_hands(**handshake)
         await client.ask(0, commands.Connection.Open(virtual_host), commands.Connection.OpenOk)
         if channel:

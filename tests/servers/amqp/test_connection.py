@@ -341,6 +341,46 @@ def test_connections_beyond_the_limit_are_refused() -> None:
     on_server(run, max_connections=1)
 
 
+def test_connections_and_channels_beyond_the_limits_of_host_and_user_are_refused() -> None:
+    async def run(server: Server) -> None:
+        hosts, access = server.broker.virtual_hosts, server.broker.access
+        async with await AmqpClient.connected(server) as first:
+            hosts.set_limit("/", "max-connections", 1)
+            async with await AmqpClient.dialled(server) as second:
+                await second.shake_hands()
+                text = "NOT_ALLOWED - access to vhost '/' refused for user 'guest': connection limit (1) is reached"
+                assert await refusal(second, 0, commands.Connection.Open("/")) == (530, text, 10, 40)
+            hosts.clear_limit("/", "max-connections")
+            access.set_user_limit("guest", "max-connections", 1)
+            async with await AmqpClient.dialled(server) as second:
+                await second.shake_hands()
+                text = "NOT_ALLOWED - connection refused for user 'guest': user connection limit (1) is reached"
+                assert await refusal(second, 0, commands.Connection.Open("/")) == (530, text, 10, 40)
+            access.set_user_limit("guest", "max-channels", 1)
+            code, text, *_ = await refusal(first, 2, commands.Channel.Open())
+            assert (code, "the maximum allowed user limit of" in text) == (530, True)
+
+    on_server(run)
+
+
+@pytest.mark.parametrize("what", ["user", "virtual host"])
+def test_connections_go_with_their_user_and_their_virtual_host(what: str) -> None:
+    async def run(server: Server) -> None:
+        hosts, access = server.broker.virtual_hosts, server.broker.access
+        hosts.put("other")
+        access.put_user("somebody", password="secret")
+        access.set_permissions("somebody", "other", configure=".*", write=".*", read=".*")
+        async with await AmqpClient.connected(server, "other", user="somebody", password="secret") as client:
+            if what == "user":
+                access.delete_user("somebody")
+                assert await refusal(client, 0) == (320, "CONNECTION_FORCED - user 'somebody' is deleted", 0, 0)
+            else:
+                hosts.delete("other")
+                assert await refusal(client, 0) == (320, "CONNECTION_FORCED - vhost 'other' is deleted", 0, 0)
+
+    on_server(run)
+
+
 # Alarms
 
 

@@ -126,7 +126,7 @@ class AmqpListener:
             return
         opened = sum(len(each.channels) for each in self.connections.values() if each.user_name == user.name)
         if opened >= limit:
-            raise NotAllowed(f"number of channels opened for user '{user.name}' has reached the maximum allowed user limit of ({limit})")
+            raise NotAllowed(f"number of channels opened for user '{user.name}' has reached the maximum allowed user limit of {limit}")
 
     def _user_limit(self, user: "User", name: str) -> int | None:
         """As it is now, not as it was when the user logged in."""
