@@ -3,7 +3,7 @@
 import pytest
 
 from message_queues.broker.queues.events import Json
-from message_queues.broker.queues.policy import BadPolicy, Policy, applied, policy_from, queue_settings
+from message_queues.broker.queues.policy import BadPolicy, Policy, applied, policy_from, queue_settings, stored_policy
 from message_queues.broker.queues.queue_settings import QueueSettings
 from message_queues.records.field_table import FieldTable
 
@@ -38,16 +38,40 @@ def test_arguments_win_but_for_limits_where_the_smallest_counts() -> None:
         "max-length": 3,
         "overflow": "drop-head",
         "dead-letter-exchange": "policy",
-        "delivery-limit": 4,
-        "max-age": "2h",
     }
-    assert queue_settings(arguments, definition) == QueueSettings(
-        max_length=3, overflow="reject-publish", dead_letter_exchange="mine", delivery_limit=4, max_age_ms=7_200_000
+    assert queue_settings("classic", arguments, definition) == QueueSettings(
+        max_length=3, overflow="reject-publish", dead_letter_exchange="mine"
     )
 
 
+def test_the_policy_wins_where_queues_of_the_type_have_it_so() -> None:
+    quorum = queue_settings(
+        "quorum", {"x-overflow": "reject-publish", "x-delivery-limit": 5}, {"overflow": "drop-head", "delivery-limit": -1}
+    )
+    assert (quorum.overflow, quorum.delivery_limit) == ("drop-head", 5)
+    stream = queue_settings("stream", {"x-max-age": "1h", "x-max-length-bytes": 10}, {"max-age": "2h", "max-length-bytes": 20})
+    assert (stream.max_age_ms, stream.max_length_bytes) == (7_200_000, 20)
+
+
+def test_a_key_that_queues_of_the_type_do_not_have_keeps_the_policy_from_them() -> None:
+    policies = [policy("fails", 1, delivery_limit=3, max_length=1), policy("ages", max_age="1h")]
+    assert [applied("q", kind, policies, []).policy for kind in ("classic", "quorum", "stream")] == [None, "fails", "ages"]
+
+
+@pytest.mark.parametrize(("limits", "smaller"), [((3, 5), 3), ((-1, 5), 5), ((4, -1), 4), ((-1, -2), -1)])
+def test_no_delivery_limit_is_the_greatest(limits: tuple[int, int], smaller: int) -> None:
+    mine, of_operator = limits
+    found = applied("q", "quorum", [policy("p", delivery_limit=mine)], [policy("o", delivery_limit=of_operator)])
+    assert found.definition["delivery-limit"] == smaller
+
+
+def test_a_stored_policy_comes_back_whatever_is_refused_by_now() -> None:
+    old = Policy("/", "p", "(", {"max-lenght": 1}, 3, "queues")
+    assert stored_policy("/", "p", old.value()) == old
+
+
 def test_nothing_said_is_the_default() -> None:
-    assert queue_settings({}, {}) == QueueSettings()
+    assert queue_settings("classic", {}, {}) == QueueSettings()
 
 
 @pytest.mark.parametrize(
@@ -61,6 +85,10 @@ def test_nothing_said_is_the_default() -> None:
         ({"pattern": "", "definition": {"max-length": "many"}}, "is not a valid maximum length"),
         ({"pattern": "", "definition": {"max-length": -1}}, "-1 is not a valid maximum length"),
         ({"pattern": "", "definition": {"overflow": "never"}}, "is not a valid overflow value"),
+        ({"pattern": "", "definition": {"delayed-retry-type": "all"}}, "delayed-retry-min is required when delayed-retry-type is all"),
+        ({"pattern": "", "definition": {"delayed-retry-min": 2, "delayed-retry-max": 1}}, "must not be smaller"),
+        ({"pattern": "", "definition": {"expires": 0}}, "0 is not a valid queue expiry"),
+        ({"pattern": "", "definition": {"stream-filter-size-bytes": 5}}, "5 is not a valid filter size. Valid range is 16-255"),
         ({"pattern": "", "definition": {"max-age": "5"}}, "is not a valid max age"),
         ({"pattern": "", "definition": {"max-length": 1}, "priority": "high"}, "priority should be a number"),
         ({"pattern": "", "definition": {"max-length": 1}, "apply-to": "topics"}, "apply-to 'topics' unrecognised"),

@@ -424,7 +424,7 @@ class VirtualHost:
 
     def policies_changed(self) -> None:
         for queue in self.queues.values():
-            settings = queue_settings(queue.arguments, self.policies_of(queue).definition)
+            settings = queue_settings(queue.kind, queue.arguments, self.policies_of(queue).definition)
             if settings != queue.settings:
                 queue.configure(settings)
         for exchange in self.exchanges.values():
@@ -466,7 +466,7 @@ class VirtualHost:
         identity = QueueIdentity(
             event.name, self.name, event.queue_id, event.kind, event.is_durable, event.is_auto_delete, arguments, owner
         )
-        settings = queue_settings(arguments, self._home.policies(self.name, event.name, event.kind).definition)
+        settings = queue_settings(event.kind, arguments, self._home.policies(self.name, event.name, event.kind).definition)
         if event.kind == STREAM:
             self.queues[event.name] = StreamQueue(identity, settings, self._home.queues)
         else:

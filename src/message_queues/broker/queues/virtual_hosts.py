@@ -22,7 +22,7 @@ from message_queues.broker.queues.events import (
 )
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.broker.queues.parameters import LIMITS, OPERATOR_POLICY, POLICY, Parameters
-from message_queues.broker.queues.policy import NO_POLICIES, AppliedPolicies, Policy, applied, policy_from
+from message_queues.broker.queues.policy import NO_POLICIES, AppliedPolicies, Policy, applied, policy_from, stored_policy
 from message_queues.broker.queues.queue_arguments import KINDS
 from message_queues.broker.queues.virtual_host import AnyQueue, QueueChurn, VirtualHost, VirtualHostHome
 from message_queues.errors import InvalidArgument, VirtualHostNotFound
@@ -190,7 +190,7 @@ class VirtualHosts(dict[str, VirtualHost]):
             if value is None:
                 policies.pop((virtual_host, name), None)
             else:
-                policies[virtual_host, name] = policy_from(virtual_host, name, value, is_operator=component == OPERATOR_POLICY)
+                policies[virtual_host, name] = stored_policy(virtual_host, name, value)
             self._policies_changed(virtual_host)
         elif component == LIMITS and virtual_host in self:
             limits = value if isinstance(value, dict) else {}
