@@ -27,6 +27,7 @@ format: .venv/tests
 
 bench: .venv/tests
 	$(BIN)/python -m benchmarks.kafka
+	$(BIN)/python -m benchmarks.amqp
 	$(BIN)/python -m benchmarks.library
 
 clean:

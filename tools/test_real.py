@@ -1,6 +1,6 @@
 """`python -m tools.test_real`: the tests that need other runtimes. What they need is installed first; what cannot be had is said at once.
 
-An Apache Kafka of one node and one of three serve all test processes of the run. Without a runtime its tests are skipped; under CI that
+An Apache Kafka of one node, one of three and a RabbitMQ serve all test processes of the run. Without a runtime its tests are skipped; under CI that
 is a failure, since nobody would read of it there.
 """
 
@@ -39,7 +39,7 @@ def install_all() -> list[Runtime]:
     for runtime in RUNTIMES:
         try:
             runtime.install()
-        except CannotInstall as reason:
+        except (CannotInstall, rabbitmq.CannotInstall) as reason:
             print(f"not to be had: {runtime.name}. {reason}", flush=True)
             missing.append(runtime)
         else:
@@ -47,20 +47,23 @@ def install_all() -> list[Runtime]:
     return missing
 
 
-def run_tests(*, with_kafka: bool) -> int:
+def run_tests(*, with_kafka: bool, with_rabbitmq: bool) -> int:
     environment = dict(os.environ)
     with ExitStack() as stack:
         if with_kafka:
             for nodes, variable in ADDRESS_VARIABLES.items():
                 cluster = stack.enter_context(KafkaCluster(nodes, config=SETTINGS, heap=HEAP))
                 environment[variable] = cluster.bootstrap_servers
+        if with_rabbitmq:
+            broker = stack.enter_context(RabbitMQ())
+            environment[RABBITMQ_VARIABLE] = f"{broker.address},{broker.host}:{broker.management_port}"
         command = [sys.executable, "-m", "pytest", "-m", "real", "-n", WORKERS, "-rs", *(sys.argv[1:] or ["tests"])]
         return subprocess.run(command, env=environment, check=False).returncode
 
 
 def main() -> int:
     missing = install_all()
-    code = run_tests(with_kafka=KAFKA not in missing)
+    code = run_tests(with_kafka=KAFKA not in missing, with_rabbitmq=RABBITMQ not in missing)
     for runtime in missing:
         print(f"not tested, for want of its runtime: {runtime.name}")
     return code or int(bool(missing) and os.environ.get("CI") == "true")
