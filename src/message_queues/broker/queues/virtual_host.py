@@ -30,7 +30,7 @@ from message_queues.broker.queues.exchange import (
     declared_alternate_exchange,
 )
 from message_queues.broker.queues.message import QueueMessage
-from message_queues.broker.queues.policy import NO_POLICIES, AppliedPolicies, queue_settings
+from message_queues.broker.queues.policy import NO_POLICIES, AppliedPolicies, Policy, queue_settings
 from message_queues.broker.queues.queue import Queue, QueueIdentity
 from message_queues.broker.queues.queue_arguments import (
     CLASSIC,
@@ -45,6 +45,7 @@ from message_queues.broker.queues.queue_arguments import (
     check_stream_sizes,
 )
 from message_queues.broker.queues.queue_home import QueueHome
+from message_queues.broker.queues.queue_settings import QueueSettings
 from message_queues.broker.queues.routing import Router
 from message_queues.broker.queues.stream_queue import StreamQueue
 from message_queues.errors import (
@@ -58,6 +59,8 @@ from message_queues.errors import (
 )
 from message_queues.records.field_table import FieldTable, read_table, write_table
 
+MOST_SETTINGS: Final = 1000
+"""How many settings of queues are remembered for others declared alike."""
 ROUTED: Final = 1
 REFUSED: Final = 2
 UNROUTABLE: Final = 0
@@ -135,6 +138,8 @@ class VirtualHost:
         self.queues: dict[str, AnyQueue] = {}
         self.bindings = Bindings(self.exchanges)
         self._home = home
+        self._settings: dict[tuple[str, bytes, str | None, str | None], QueueSettings] = {}
+        """By type, arguments, policy and operator policy."""
         self._exclusive: dict[object, list[str]] = {}
         """Queues by the connection that they belong to."""
         # Hashed: a name may be longer than file systems take.
@@ -422,11 +427,14 @@ class VirtualHost:
             return self._home.policies(self.name, thing.name, "exchange") if thing.name else NO_POLICIES
         return self._home.policies(self.name, thing.name, thing.kind)
 
-    def policies_changed(self) -> None:
+    def policies_changed(self, *changed: Policy) -> None:
+        """What they match is governed otherwise now: an old policy and the new one of that name."""
+        self._settings.clear()
         for queue in self.queues.values():
-            settings = queue_settings(queue.kind, queue.arguments, self.policies_of(queue).definition)
-            if settings != queue.settings:
-                queue.configure(settings)
+            if any(policy.matches(queue.name, queue.kind) for policy in changed):
+                settings = queue_settings(queue.kind, queue.arguments, self.policies_of(queue).definition)
+                if settings != queue.settings:
+                    queue.configure(settings)
         for exchange in self.exchanges.values():
             self._govern(exchange)
         self.router.forget_routes()
@@ -466,7 +474,14 @@ class VirtualHost:
         identity = QueueIdentity(
             event.name, self.name, event.queue_id, event.kind, event.is_durable, event.is_auto_delete, arguments, owner
         )
-        settings = queue_settings(event.kind, arguments, self._home.policies(self.name, event.name, event.kind).definition)
+        governed = self._home.policies(self.name, event.name, event.kind)
+        # Ten thousand queues that were declared alike share their settings.
+        key = (event.kind, event.arguments, governed.policy, governed.operator_policy)
+        settings = self._settings.get(key)
+        if settings is None:
+            settings = self._settings[key] = queue_settings(event.kind, arguments, governed.definition)
+            if len(self._settings) > MOST_SETTINGS:
+                self._settings.clear()
         if event.kind == STREAM:
             self.queues[event.name] = StreamQueue(identity, settings, self._home.queues)
         else:

@@ -152,10 +152,6 @@ class VirtualHosts(dict[str, VirtualHost]):
         operator_policies = (policy for policy in self.operator_policies.values() if policy.virtual_host == virtual_host)
         return applied(name, kind, policies, operator_policies)
 
-    def _policies_changed(self, virtual_host: str) -> None:
-        if virtual_host in self:
-            self[virtual_host].policies_changed()
-
     # Dead letters
 
     def dead_letter_targets(self, virtual_host: str, exchange: str, message: QueueMessage) -> tuple[AnyQueue, ...] | None:
@@ -187,11 +183,14 @@ class VirtualHosts(dict[str, VirtualHost]):
     def _heed(self, component: str, virtual_host: str, name: str, value: Json) -> None:
         if component in (POLICY, OPERATOR_POLICY):
             policies = self.policies if component == POLICY else self.operator_policies
+            changed = [policy for policy in (policies.get((virtual_host, name)),) if policy is not None]
             if value is None:
                 policies.pop((virtual_host, name), None)
             else:
                 policies[virtual_host, name] = stored_policy(virtual_host, name, value)
-            self._policies_changed(virtual_host)
+                changed.append(policies[virtual_host, name])
+            if virtual_host in self:
+                self[virtual_host].policies_changed(*changed)
         elif component == LIMITS and virtual_host in self:
             limits = value if isinstance(value, dict) else {}
             self[virtual_host].limits = {each: limit for each, limit in limits.items() if isinstance(limit, int)}
