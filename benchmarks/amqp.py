@@ -4,7 +4,9 @@ Every figure is the median of its rounds. Within a round both brokers get the sa
 changes from round to round; the other one idles. The load comes from processes of its own (benchmarks/amqp_load.py over plain sockets,
 benchmarks/pika_load.py with pika), which share the cores with the broker. Bodies have 100 bytes, queues are durable and classic.
 
-    python -m benchmarks.amqp [--only confirm,consume,…] [--quick] [--peers ours] [--json FILE] [--write-readme]
+RabbitMQ syncs persistent messages before it confirms them, so this project's server does the same (--fsync); --unsynced leaves that out.
+
+    python -m benchmarks.amqp [--only confirm,consume,…] [--quick] [--peers ours] [--unsynced] [--json FILE] [--write-readme]
 """
 
 import argparse
@@ -22,7 +24,7 @@ from pathlib import Path
 from pamqp import commands
 
 from benchmarks.amqp_connection import Connection, Refused
-from benchmarks.amqp_peers import AmqpPeer, EmbeddedServer, PeerFailed, RealRabbitMQ, cpu_seconds, resident_bytes
+from benchmarks.amqp_peers import AmqpPeer, EmbeddedServer, PeerFailed, RealRabbitMQ, UnsyncedServer, cpu_seconds, resident_bytes
 from benchmarks.comparison import Row, Target, at_least_times, at_most, at_most_times, machine, replace_between_marks, table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -422,6 +424,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--peers", default="ours,rabbitmq", help="one of ours, rabbitmq, or both in the order of the first round")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
     parser.add_argument("--rounds", type=int, help="instead of three")
+    parser.add_argument("--unsynced", action="store_true", help="this project's server as it comes, without --fsync")
     parser.add_argument("--json", type=Path, help="write every figure of every round here")
     parser.add_argument("--write-readme", action="store_true", help="replace the table in benchmarks/README.md")
     arguments = parser.parse_args()
@@ -435,7 +438,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def report(arguments: argparse.Namespace, answers: Answers) -> str:
     rows = answers.rows()
-    conditions = f"{machine()}; RabbitMQ 3.10.8"
+    conditions = f"{machine()}; RabbitMQ 3.10.8; ours {'without' if arguments.unsynced else 'with'} --fsync"
     text = f"{conditions}.\n\n{table(rows, 'RabbitMQ')}\n"
     if answers.failures:
         text += "\nFailed:\n\n" + "".join(f"- {failure}\n" for failure in answers.failures)
@@ -449,6 +452,8 @@ def report(arguments: argparse.Namespace, answers: Answers) -> str:
 def main() -> int:
     arguments = parse_arguments()
     effort = QUICK if arguments.quick else FULL
+    if arguments.unsynced:
+        PEERS["ours"] = UnsyncedServer
     if arguments.rounds:
         effort = Effort(arguments.rounds, effort.messages, effort.pika_messages)
     _, hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,7 +1,7 @@
 """The AMQP brokers under measurement: this project's server and RabbitMQ 3.10.8, each a process of its own on loopback.
 
 Both keep durable queues and persistent messages on the same disk and otherwise have the settings they come with, but that this project's
-server runs with --fsync: RabbitMQ syncs persistent messages before it confirms them.
+server runs with --fsync: RabbitMQ syncs persistent messages before it confirms them. (`UnsyncedServer` runs as it comes, without.)
 """
 
 import json
@@ -67,6 +67,8 @@ def seconds_until_it_serves(address: str, started: float) -> float:
 class EmbeddedServer:
     """`mq serve`, AMQP only."""
 
+    options: tuple[str, ...] = ("--fsync",)
+
     def __init__(self, directory: Path) -> None:
         self.address = ""
         self._directory = directory
@@ -81,22 +83,10 @@ class EmbeddedServer:
         self._directory.mkdir(parents=True)
         ready = self._directory / "ready.json"
         mq = str(Path(sys.executable).with_name("mq"))
-        command = [
-            mq,
-            "serve",
-            "--only",
-            "amqp",
-            "--amqp-port",
-            "0",
-            "--data",
-            str(self._directory / "data"),
-            "--ready-file",
-            str(ready),
-            "--fsync",
-        ]
+        command = [mq, "serve", "--only", "amqp", "--amqp-port", "0", "--data", str(self._directory / "data"), "--ready-file", str(ready)]
         started = time.perf_counter()
         with (self._directory / "output.log").open("ab") as output:
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen([*command, *self.options], stdout=output, stderr=output, stdin=subprocess.DEVNULL)
         while not ready.exists():
             if self._process.poll() is not None or time.perf_counter() - started > START_TIMEOUT_S:
                 raise PeerFailed(f"the server did not start: {(self._directory / 'output.log').read_text(errors='replace')[-2000:]}")
@@ -114,6 +104,12 @@ class EmbeddedServer:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+class UnsyncedServer(EmbeddedServer):
+    """A confirmed message survives the process, not a power cut."""
+
+    options = ()
 
 
 class RealRabbitMQ:
