@@ -1,7 +1,7 @@
 """`python -m tools.test_real`: the tests that need other runtimes. What they need is installed first; what cannot be had is said at once.
 
-An Apache Kafka of one node, one of three and a RabbitMQ serve all test processes of the run. Without a runtime its tests are skipped; under CI that
-is a failure, since nobody would read of it there.
+An Apache Kafka of one node, one of three and a RabbitMQ serve all test processes of the run. Without a runtime its tests are skipped;
+under CI that is a failure, since nobody would read of it there.
 """
 
 import os
@@ -11,9 +11,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from tests.contract.rabbitmq.servers import ADDRESS_VARIABLE as RABBITMQ_VARIABLE
 from tests.servers_under_test import ADDRESS_VARIABLES, HEAP, SETTINGS
-from tools import java, kafka, node, rabbitmqadmin
+from tools import java, kafka, node, rabbitmq, rabbitmqadmin
 from tools.kafka import CannotInstall, KafkaCluster
+from tools.rabbitmq import RabbitMQ
 
 WORKERS = "2"
 
@@ -25,8 +27,10 @@ class Runtime:
 
 
 KAFKA = Runtime("Apache Kafka", kafka.install)
+RABBITMQ = Runtime("RabbitMQ", rabbitmq.install)
 RUNTIMES = (
     KAFKA,
+    RABBITMQ,
     Runtime("the Java client", java.install),
     Runtime("Node's clients", node.install),
     Runtime("rabbitmqadmin", rabbitmqadmin.install),

@@ -184,7 +184,7 @@ def test_several_are_acknowledged_together() -> None:
         (commands.Basic.Nack(7), 7),
         (commands.Basic.Reject(7), 7),
     ],
-    ids=lambda value: repr(value),
+    ids=["ack", "ack zero", "ack multiple", "nack", "reject"],
 )
 def test_a_tag_that_nobody_was_given_closes_the_channel(method: Any, tag: int) -> None:
     async def run(server: Server, client: AmqpClient) -> None:
