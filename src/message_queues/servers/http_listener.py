@@ -26,6 +26,20 @@ Send = Callable[[Scope], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
+def bound(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    # asyncio lets small packets go at once where the protocol is said to be TCP, which `socket.create_server` does not.
+    listener = socket.socket(family, kind, protocol or socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 class HttpListener:
     def __init__(self, make_application: Callable[[], Application], max_connections: int = 1000) -> None:
         self._make_application = make_application
@@ -38,7 +52,7 @@ class HttpListener:
     async def listen(self, host: str, port: int) -> str:
         """Listens (0: on a free port); returns the address. Raises PortTaken."""
         try:
-            listener = socket.create_server((host, port), backlog=BACKLOG)
+            listener = bound(host, port)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
                 raise PortTaken(
@@ -54,8 +68,9 @@ class HttpListener:
         if self._socket is None:
             return
         listener, self._socket = self._socket, None
-        asyncio.get_running_loop().remove_reader(listener.fileno())
-        if self._serving is not None:
+        if self._serving is None:
+            asyncio.get_running_loop().remove_reader(listener.fileno())
+        else:
             # One that is only just being made finds that there is nothing to serve any more.
             if self._server is not None:
                 self._server.should_exit = True

@@ -106,7 +106,10 @@ class Call:
         return document(arranged(items, self.query, default_sort, has_pages))
 
     def listed_in_full(self, items: list[Item], default_sort: Sequence[str], in_full: Callable[[Item], Item]) -> Answer:
-        """A list with pages whose items cost: where the order does not need them in full, only those on the page are."""
+        """A list with pages whose items cost: where the order does not need them in full, only those on the page are.
+
+        `items` hold what the default order looks at, and the name.
+        """
         page = page_of(self.query)
         sort = self.query.get("sort")
         if page is None or (sort and sort not in default_sort):

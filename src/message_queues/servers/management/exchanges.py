@@ -54,7 +54,7 @@ def exists(call: Call) -> bool:
 def exchanges(call: Call) -> Answer:
     virtual_hosts = [call.broker.virtual_hosts[name] for name in authorization.entered_virtual_hosts(call)]
     found = {(each.name, name): (each, exchange) for each in virtual_hosts for name, exchange in each.exchanges.items()}
-    basic = [basic_facts(*one) for one in found.values()]
+    basic: list[Item] = [{"vhost": virtual_host, "name": name} for virtual_host, name in found]
     return call.listed_in_full(basic, ("vhost", "name"), lambda item: facts_of(call, *found[str(item["vhost"]), str(item["name"])]))
 
 

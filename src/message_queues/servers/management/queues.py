@@ -137,7 +137,7 @@ def found_queues(call: Call) -> list[tuple[VirtualHost, AnyQueue]]:
 
 def queues(call: Call) -> Answer:
     found = {(each.name, queue.name): (each, queue) for each, queue in found_queues(call)}
-    basic = [basic_facts(call, queue) for _, queue in found.values()]
+    basic: list[Item] = [{"vhost": virtual_host, "name": name} for virtual_host, name in found]
     return call.listed_in_full(basic, ("vhost", "name"), lambda item: facts_of(call, *found[str(item["vhost"]), str(item["name"])]))
 
 
