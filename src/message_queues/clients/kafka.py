@@ -5,6 +5,7 @@ partition from any language), no commits behind the program's back, log lines in
 """
 
 import logging
+import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
@@ -290,7 +291,12 @@ class KafkaConsumer:
             self._listener.not_committed(_ours(failed), error_of(error))
 
     def close(self) -> None:
-        self._consumer.close()
+        try:
+            self._consumer.close()
+        except:  # noqa: E722 - confluent-kafka raises its KafkaError itself, which is no exception, when a rebalance is cut off
+            failure = sys.exc_info()[1]
+            if isinstance(failure, BaseException):
+                raise
 
 
 class KafkaAdmin:
