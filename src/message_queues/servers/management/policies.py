@@ -53,7 +53,7 @@ class Kind:
         value = {"pattern": json_of(pattern), "definition": definition, "priority": json_of(content.get("priority", 0))}
         if content.get("apply-to") is not None:
             value["apply-to"] = json_of(content["apply-to"])
-        with validated(escapes=not call.node.version.is_4):
+        with validated(escapes=not (call.node.version.is_4 or self._is_operator)):
             call.broker.virtual_hosts.set_policy(call.name("vhost"), call.name("name"), value, is_operator=self._is_operator)
 
     def clear(self, call: Call) -> None:
