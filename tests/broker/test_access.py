@@ -54,7 +54,7 @@ def test_permissions_are_patterns_over_names(access: Access) -> None:
     ann = access.named("ann")
     access.check(ann, "/", "queue", "mine-1", "configure")
     access.check(ann, "/", "queue", "other", "read")
-    with pytest.raises(AccessRefused, match="access to queue 'not-mine-1' in vhost '/' refused for user 'ann'"):
+    with pytest.raises(AccessRefused, match="configure access to queue 'not-mine-1' in vhost '/' refused for user 'ann'"):
         access.check(ann, "/", "queue", "not-mine-1", "configure")
     with pytest.raises(AccessRefused, match=r"access to exchange 'amq\.default' in vhost '/' refused for user 'ann'"):
         access.check(ann, "/", "exchange", "", "write")
@@ -129,3 +129,10 @@ def test_what_is_wrong_is_named(access: Access) -> None:
         access.put_user("bob", password_hash="?")
     with pytest.raises(InvalidArgument, match="empty name"):
         access.put_user("")
+
+
+def test_refusals_do_not_name_the_permission_before_3_13(tmp_path: Path) -> None:
+    access = BrokerWorld(tmp_path, "3.10").broker.access
+    access.put_user("ann", password="secret")
+    with pytest.raises(AccessRefused, match="^access to queue 'q' in vhost '/' refused for user 'ann'$"):
+        access.check(access.named("ann"), "/", "queue", "q", "read")

@@ -19,6 +19,7 @@ import msgspec
 
 from message_queues.broker.event import Event
 from message_queues.broker.queues.erlang_terms import printed_json
+from message_queues.broker.queues.version import RabbitVersion
 from message_queues.errors import AccessRefused, InvalidArgument, NotAllowed, NotFound
 
 ADMINISTRATOR: Final = "administrator"
@@ -109,7 +110,7 @@ class NotAuthenticated(AccessRefused):
 
 
 class Access:
-    def __init__(self, commit: Callable[[list[Event]], None], has_virtual_host: Callable[[str], bool]) -> None:
+    def __init__(self, commit: Callable[[list[Event]], None], has_virtual_host: Callable[[str], bool], version: RabbitVersion) -> None:
         self.users: dict[str, User] = {}
         self.permissions: dict[tuple[str, str], Permissions] = {}
         """(user, virtual host) -> permissions"""
@@ -121,6 +122,7 @@ class Access:
         """Changes with every change: what was checked before may be otherwise now."""
         self._commit = commit
         self._has_virtual_host = has_virtual_host
+        self._refusals_name_permissions = version.pair >= (3, 13)
         self.appliers: Mapping[type[Event], Callable[..., object]] = {
             UserPut: self._apply_user_put,
             UserDeleted: self._apply_user_deleted,
@@ -156,9 +158,8 @@ class Access:
         granted = self.permissions.get((user.name, virtual_host))
         asked = name or DEFAULT_EXCHANGE_ALIAS
         if granted is None or not matches(getattr(granted, permission), asked):
-            raise AccessRefused(
-                f"access to {kind} '{asked if kind == 'exchange' else name}' in vhost '{virtual_host}' refused for user '{user.name}'"
-            )
+            resource = f"{kind} '{asked if kind == 'exchange' else name}' in vhost '{virtual_host}'"
+            raise self._refusal(permission, resource, user)
 
     def check_topic(self, user: User, virtual_host: str, exchange: str, routing_key: str, permission: str) -> None:
         """Of a topic exchange: without a topic permission for it everything is allowed. Raises AccessRefused."""
@@ -167,9 +168,12 @@ class Access:
             return
         pattern = str(getattr(granted, permission)).replace("{username}", re.escape(user.name)).replace("{vhost}", re.escape(virtual_host))
         if not matches(pattern, routing_key):
-            raise AccessRefused(
-                f"access to topic '{routing_key}' in exchange '{exchange}' in vhost '{virtual_host}' refused for user '{user.name}'"
-            )
+            resource = f"topic '{routing_key}' in exchange '{exchange}' in vhost '{virtual_host}'"
+            raise self._refusal(permission, resource, user)
+
+    def _refusal(self, permission: str, resource: str, user: User) -> AccessRefused:
+        named = f"{permission} " if self._refusals_name_permissions else ""
+        return AccessRefused(f"{named}access to {resource} refused for user '{user.name}'")
 
     # Users
 

@@ -119,7 +119,7 @@ class Broker:
         self._settings = settings
         self.virtual_hosts = VirtualHosts(self.commit)
         self.parameters = self.virtual_hosts.parameters
-        self.access = Access(self.commit, self.virtual_hosts.__contains__)
+        self.access = Access(self.commit, self.virtual_hosts.__contains__, self.rabbit_version)
         self.virtual_hosts.on_deleted.append(self.access.virtual_host_deleted)
         self.virtual_hosts.open(self._virtual_host_home(settings, home))
         self._apply: dict[type[Event], Callable[..., object]] = {

@@ -110,10 +110,10 @@ def test_permissions_hold_over_http_too() -> None:
         assert api.put("/api/queues/%2F/yours", {"durable": True}, "man:p").status == 401
         assert api.delete("/api/queues/%2F/other/contents", "man:p").status == 401
         refusal = api.post("/api/queues/%2F/other/get", {"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"}, "man:p").refusal
-        assert refusal == (401, "not_authorised", "ACCESS_REFUSED - access to queue 'other' in vhost '/' refused for user 'man'")
+        assert refusal == (401, "not_authorised", "ACCESS_REFUSED - read access to queue 'other' in vhost '/' refused for user 'man'")
         content = {"routing_key": "x", "properties": {}, "payload": "x", "payload_encoding": "string"}
         refusal = api.post("/api/exchanges/%2F/amq.topic/publish", content, "man:p").refusal
-        reason = "403 ACCESS_REFUSED - access to exchange 'amq.topic' in vhost '/' refused for user 'man'"
+        reason = "403 ACCESS_REFUSED - write access to exchange 'amq.topic' in vhost '/' refused for user 'man'"
         assert refusal == (400, "bad_request", reason)
 
     with_management(scenario)
