@@ -24,6 +24,7 @@ class QueueDescription:
     exclusive: bool
     auto_delete: bool
     arguments: Mapping[str, object]
+    """Without x-queue-type, which some versions add by themselves: `queue_type` says it."""
     policy: str | None
     state: str
     messages_ready: int
@@ -54,7 +55,7 @@ class Queue:
             bool(found.get("durable")),
             bool(found.get("exclusive")) or bool(found.get("owner_pid_details")),
             bool(found.get("auto_delete")),
-            arguments,
+            {name: value for name, value in arguments.items() if name != QUEUE_TYPE},
             text_of(found, "policy") or None,
             text_of(found, "state"),
             counts.messages,
