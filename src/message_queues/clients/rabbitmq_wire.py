@@ -6,9 +6,12 @@ most of what a consumer's processor does. The three methods of pika that are ove
 (`_on_data_available`, `_process_frame`, `_adapter_emit_data`) are the same from pika 1.3 to 1.4.
 """
 
+import asyncio
+from collections.abc import Callable
 from struct import Struct
 from typing import Protocol
 
+import pika
 import pika.frame
 from pika.adapters.asyncio_connection import AsyncioConnection
 
@@ -50,20 +53,31 @@ class _Content:
 class Wire(AsyncioConnection):  # type: ignore[misc]
     """One connection to RabbitMQ. Used from its event loop's thread only."""
 
-    taps: dict[int, Tap]
     _frame_buffer: bytes
+
+    def __init__(
+        self,
+        parameters: pika.ConnectionParameters,
+        on_open_callback: Callable[["Wire"], object] | None = None,
+        on_open_error_callback: Callable[["Wire", BaseException], object] | None = None,
+        on_close_callback: Callable[["Wire", BaseException], object] | None = None,
+        custom_ioloop: asyncio.AbstractEventLoop | None = None,
+        internal_connection_workflow: bool = True,
+    ) -> None:
+        self._taps: dict[int, Tap] = {}
+        self._contents: dict[int, _Content] = {}
+        super().__init__(
+            parameters, on_open_callback, on_open_error_callback, on_close_callback, custom_ioloop, internal_connection_workflow
+        )
 
     def tap(self, channel: int, tap: Tap) -> None:
         """Its hot frames go to `tap` from now on."""
-        if not hasattr(self, "taps"):
-            self.taps = {}
-            self._contents: dict[int, _Content] = {}
-        self.taps[channel] = tap
+        self._taps[channel] = tap
         self._contents.pop(channel, None)
 
     def untap(self, channel: int) -> None:
         """No more."""
-        self.taps.pop(channel, None)
+        self._taps.pop(channel, None)
         self._contents.pop(channel, None)
 
     def receive_more(self) -> None:
@@ -91,7 +105,7 @@ class Wire(AsyncioConnection):  # type: ignore[misc]
         data = self._frame_buffer + data_in if self._frame_buffer else data_in
         end = len(data)
         position = 0
-        taps = getattr(self, "taps", None) or {}
+        taps = self._taps
         touched: dict[int, Tap] = {}
         while end - position >= 8:
             kind, channel, size = _FRAME.unpack_from(data, position)
@@ -112,7 +126,6 @@ class Wire(AsyncioConnection):  # type: ignore[misc]
             self._process_frame(frame)
             if self.is_closed:
                 return
-            taps = getattr(self, "taps", None) or {}
         self._frame_buffer = data[position:] if position else data
         self.bytes_received += position
         for tap in touched.values():
