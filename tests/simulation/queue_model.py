@@ -261,5 +261,5 @@ class ModelQueue:
         self.ready = []
         for message in self.stored if self.is_durable else []:
             failures, returns = message.noted
-            self._keep(replace(message, failures=failures, returns=returns, redelivered=returns > 0))
+            self._keep(replace(message, failures=failures, returns=returns, redelivered=True))
         self.flush()

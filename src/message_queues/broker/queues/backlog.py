@@ -91,6 +91,7 @@ class Backlog:
         "_bytes_to_note",
         "_directory",
         "_home",
+        "_inherited_before",
         "_keeps_counts",
         "_level",
         "_next_position",
@@ -126,6 +127,8 @@ class Backlog:
         self._paged_count = 0
         self._paged_from = 0
         self._next_position = 0
+        self._inherited_before = 0
+        """Messages before this number are from an earlier life of the server."""
         self._store: MessageStore | None = None
         self._unwritten: set[int] = set()
         """Positions of popped entries whose flush failed."""
@@ -135,7 +138,7 @@ class Backlog:
         """Of the bodies."""
         if home.stores.open_files.file_system.exists(directory):
             store = self._open_store()
-            self._next_position = store.next_position
+            self._next_position = self._inherited_before = store.next_position
             self._paged_from = 0
             self._paged_count = self.ready_count = store.count
             self.ready_bytes = store.weight
@@ -386,6 +389,9 @@ class Backlog:
         entry.stored = where
         if counts is not None:
             entry.delivery_count, entry.acquired_count = counts
+            entry.redelivered = True
+        elif position < self._inherited_before:
+            # Nobody wrote down whether it was delivered before the server ended: it may have been.
             entry.redelivered = True
         return entry
 
