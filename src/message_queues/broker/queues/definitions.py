@@ -12,7 +12,7 @@ from message_queues.broker.queues.bindings import EXCHANGE, QUEUE, Binding
 from message_queues.broker.queues.events import Json
 from message_queues.broker.queues.parameters import LIMITS, OPERATOR_POLICY, POLICY
 from message_queues.broker.queues.shovel_parameters import field_value
-from message_queues.broker.queues.virtual_host import DEFAULT_EXCHANGES, ExchangeSpec, QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import ExchangeSpec, QueueSpec, VirtualHost
 from message_queues.errors import InvalidArgument, MessageQueuesError
 from message_queues.records.field_table import FieldTable, FieldValue, NarrowInteger, Timestamp
 
@@ -129,7 +129,7 @@ def _policies(broker: "Broker") -> Iterator[Document]:
 
 def _queues(host: VirtualHost) -> Iterator[Document]:
     for queue in host.queues.values():
-        if queue.owner is None and queue.is_durable:
+        if queue.owner is None:
             arguments = json_table(queue.arguments)
             if queue.kind != "classic":
                 arguments.setdefault("x-queue-type", queue.kind)
@@ -144,7 +144,7 @@ def _queues(host: VirtualHost) -> Iterator[Document]:
 
 def _exchanges(host: VirtualHost) -> Iterator[Document]:
     for exchange in host.exchanges.values():
-        if exchange.name not in DEFAULT_EXCHANGES:
+        if exchange.name and not exchange.name.startswith("amq."):
             yield {
                 "name": exchange.name,
                 "vhost": host.name,
@@ -159,7 +159,7 @@ def _exchanges(host: VirtualHost) -> Iterator[Document]:
 def _bindings(host: VirtualHost) -> Iterator[Document]:
     for binding in host.bindings:
         queue = host.queues.get(binding.destination) if binding.destination_kind == QUEUE else None
-        if queue is None or (queue.owner is None and queue.is_durable):
+        if queue is None or queue.owner is None:
             yield {
                 "source": binding.source,
                 "vhost": host.name,
