@@ -91,10 +91,13 @@ class Streams:
         return self._publish(channel)
 
     def _publish(self, channel: int) -> bytes:
+        """One, or some that differ in their bodies alone."""
         choose = self._random
-        body = choose.randbytes(choose.choice((0, 1, 100, 100, 100, 5_000, 21_000)))
-        key = choose.choice(("queue", "a.b.c", "ü"))
-        return publish_frames(channel, choose.choice(("", "events")), key, self._properties(), body, mandatory=False, frame_max=FRAME_MAX)
+        size = choose.choice((0, 1, 100, 100, 100, 5_000, 21_000))
+        exchange, key = choose.choice(("", "events")), choose.choice(("queue", "a.b.c", "ü"))
+        properties = self._properties()
+        bodies = [choose.randbytes(size) for _ in range(choose.choice((1, 1, 3)) if size <= 100 else 1)]
+        return b"".join([publish_frames(channel, exchange, key, properties, body, frame_max=FRAME_MAX) for body in bodies])
 
     def _properties(self) -> bytes:
         choose = self._random
