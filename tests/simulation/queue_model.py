@@ -142,7 +142,7 @@ class ModelQueue:
         self._settle_down(now_ms)
 
     def _return(self, message: ModelMessage, why: int, now_ms: int) -> None:
-        has_failed = why == ReturnReason.CHANNEL_CLOSED
+        has_failed = why in (ReturnReason.CHANNEL_CLOSED, ReturnReason.REJECT)
         message.returns += 1
         message.failures += has_failed
         limit = DEFAULT_LIMIT if self.settings.delivery_limit is None else self.settings.delivery_limit
@@ -157,7 +157,7 @@ class ModelQueue:
                 message.noted = (message.failures, message.returns)
             least_ms = self.settings.delayed_retry_min_ms
             if least_ms:
-                delay_ms = min(least_ms * max(1, message.failures), self.settings.delayed_retry_max_ms or NEVER)
+                delay_ms = min(least_ms * max(1, message.failures), self.settings.delayed_retry_max_ms or least_ms)
                 self.delayed.append((now_ms + delay_ms, message))
                 self.delayed.sort(key=lambda each: (each[0], each[1].level, each[1].position))
             else:

@@ -157,7 +157,7 @@ class Simulation:
             queue.reject(entry)
             model.reject(expected, self.now_ms)
         else:
-            why = self.chance.choice((ReturnReason.NACK, ReturnReason.CHANNEL_CLOSED))
+            why = self.chance.choice((ReturnReason.NACK, ReturnReason.REJECT, ReturnReason.CHANNEL_CLOSED))
             queue.requeue([entry], why)
             model.requeue([expected], why, self.now_ms)
 

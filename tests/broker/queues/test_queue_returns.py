@@ -25,8 +25,8 @@ def _headers(queue: Queue, entry: Entry) -> object:
     return read_properties(queue.delivery_properties(entry)).headers
 
 
-@pytest.mark.parametrize("version", ["4.0", "4.3"])
-def test_a_return_is_counted_and_a_failure_too(version: str) -> None:
+@pytest.mark.parametrize(("version", "after_a_rejection"), [("4.0", 1), ("4.3", 2)])
+def test_a_return_is_counted_and_a_failure_too(version: str, after_a_rejection: int) -> None:
     queue = QueueWorld(version).declare(kind=QUORUM)
     queue.publish(message())
     entry = _taken(queue)
@@ -38,7 +38,7 @@ def test_a_return_is_counted_and_a_failure_too(version: str) -> None:
     entry = _taken(queue)
     assert _headers(queue, entry) == {"x-acquired-count": 2, "x-delivery-count": 1}
     queue.requeue([entry], ReturnReason.REJECT)
-    assert _headers(queue, _taken(queue)) == {"x-acquired-count": 3, "x-delivery-count": 1}
+    assert _headers(queue, _taken(queue)) == {"x-acquired-count": 3, "x-delivery-count": after_a_rejection}
 
 
 def test_until_3_13_there_is_one_count_of_all_returns() -> None:
@@ -73,13 +73,15 @@ def test_counts_survive_a_kill() -> None:
 # The delivery limit
 
 
-def test_since_4_3_only_failures_exhaust_the_limit() -> None:
+@pytest.mark.parametrize("failure", [ReturnReason.REJECT, ReturnReason.CHANNEL_CLOSED])
+def test_since_4_3_only_failures_exhaust_the_limit(failure: int) -> None:
     queue = QueueWorld("4.3").declare(kind=QUORUM, settings=QueueSettings(delivery_limit=2))
     queue.publish(message())
     _sent_back(queue, ReturnReason.NACK, 10)
-    _sent_back(queue, ReturnReason.CHANNEL_CLOSED, 2)
-    assert queue.message_count == 1
     _sent_back(queue, ReturnReason.CHANNEL_CLOSED, 1)
+    _sent_back(queue, ReturnReason.REJECT, 1)
+    assert queue.message_count == 1
+    _sent_back(queue, failure, 1)
     assert (queue.message_count, queue.unacknowledged_count, queue.counters.dropped_delivery_limit) == (0, 0, 1)
 
 
@@ -115,12 +117,13 @@ def test_without_a_limit_what_is_given_back_goes_to_the_tail(version: str, limit
     assert world.drained() == ["b", "c", "a"]
 
 
-def test_without_a_limit_what_a_closed_channel_held_comes_first() -> None:
+@pytest.mark.parametrize("failure", [ReturnReason.REJECT, ReturnReason.CHANNEL_CLOSED])
+def test_without_a_limit_what_has_failed_comes_first(failure: int) -> None:
     world = QueueWorld("4.3")
     queue = world.declare(kind=QUORUM, settings=QueueSettings(delivery_limit=-1))
     for body in ("a", "b"):
         queue.publish(message(body))
-    _sent_back(queue, ReturnReason.CHANNEL_CLOSED, 50)
+    _sent_back(queue, failure, 50)
     assert world.drained() == ["a", "b"]
 
 
@@ -145,8 +148,10 @@ def test_a_late_delivery_is_no_failure() -> None:
         (RETRY_ALL, ReturnReason.CHANNEL_CLOSED, 100),
         (RETRY_FAILED, ReturnReason.NACK, 0),
         (RETRY_FAILED, ReturnReason.CHANNEL_CLOSED, 100),
+        (RETRY_FAILED, ReturnReason.REJECT, 100),
         (RETRY_RETURNED, ReturnReason.NACK, 100),
         (RETRY_RETURNED, ReturnReason.CHANNEL_CLOSED, 0),
+        (RETRY_RETURNED, ReturnReason.REJECT, 0),
     ],
 )
 def test_what_came_back_waits_for_its_retry(kind: str, why: int, delay_ms: int) -> None:
@@ -171,6 +176,18 @@ def test_the_delay_grows_with_the_failures_up_to_its_maximum() -> None:
     for delay_ms in (100, 200, 250, 250):
         _sent_back(queue, ReturnReason.CHANNEL_CLOSED, 1)
         world.advance(delay_ms - 1)
+        assert queue.message_count == 0
+        world.advance(1)
+        assert queue.message_count == 1
+
+
+def test_without_a_maximum_the_delay_does_not_grow() -> None:
+    world = QueueWorld("4.3")
+    queue = world.declare(kind=QUORUM, settings=QueueSettings(delayed_retry_type=RETRY_FAILED, delayed_retry_min_ms=100))
+    queue.publish(message("a"))
+    for _ in range(3):
+        _sent_back(queue, ReturnReason.CHANNEL_CLOSED, 1)
+        world.advance(99)
         assert queue.message_count == 0
         world.advance(1)
         assert queue.message_count == 1

@@ -440,7 +440,7 @@ class Queue:
 
     def _return(self, entry: Entry, why: int, dead: list[tuple[Entry, str]]) -> None:
         rules = self._rules
-        has_failed = why == ReturnReason.CHANNEL_CLOSED
+        has_failed = why == ReturnReason.CHANNEL_CLOSED or (why == ReturnReason.REJECT and rules.counts_rejections)
         if has_failed or rules.counts_every_return:
             entry.delivery_count += 1
         limit = self._delivery_limit
@@ -448,7 +448,7 @@ class Queue:
             dead.append((entry, DELIVERY_LIMIT))
             return
         level = self._levels[entry.level]
-        if limit is None and why in (ReturnReason.NACK, ReturnReason.REJECT, ReturnReason.RECOVER):
+        if limit is None and not has_failed and why != ReturnReason.TIMEOUT:
             self._move_to_tail(entry, level)
             return
         level.note_counts(entry)
@@ -491,8 +491,7 @@ class Queue:
         if kind != RETRY_ALL and has_failed != (kind == RETRY_FAILED):
             return 0
         least_ms = settings.delayed_retry_min_ms or 0
-        delay_ms = least_ms * max(1, entry.delivery_count)
-        return delay_ms if settings.delayed_retry_max_ms is None else min(delay_ms, settings.delayed_retry_max_ms)
+        return min(least_ms * max(1, entry.delivery_count), settings.delayed_retry_max_ms or least_ms)
 
     def _end_delays(self, now_ms: int) -> None:
         while self._delayed and self._delayed[0][0] <= now_ms:
