@@ -75,6 +75,25 @@ def test_nothing_said_is_the_default() -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        (("all", 100, None), ("all", 100, 100)),
+        (("failed", 100, 500), ("failed", 100, 500)),
+        (("returned", 100, 0), ("returned", 100, 100)),
+        (("sometimes", 100, 500), ("disabled", None, None)),
+        (("all", -1, 500), ("disabled", None, None)),
+        (("all", None, 500), ("disabled", None, None)),
+    ],
+)
+def test_a_delayed_retry_that_makes_no_sense_is_none(
+    told: tuple[str, int | None, int | None], expected: tuple[str, int | None, int | None]
+) -> None:
+    arguments: FieldTable = {f"x-delayed-retry-{word}": value for word, value in zip(("type", "min", "max"), told, strict=True)}
+    settings = queue_settings("quorum", arguments, {})
+    assert (settings.delayed_retry_type, settings.delayed_retry_min_ms, settings.delayed_retry_max_ms) == expected
+
+
+@pytest.mark.parametrize(
     ("value", "said"),
     [
         ({"definition": {"max-length": 1}}, "Key 'pattern' is missing"),

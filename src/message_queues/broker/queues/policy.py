@@ -13,7 +13,15 @@ from typing import Final
 from message_queues.broker.queues.erlang_terms import printed_json
 from message_queues.broker.queues.events import Json
 from message_queues.broker.queues.queue_arguments import AGE, CLASSIC, GREATEST_SEGMENT_BYTES, QUORUM, STREAM, age_ms
-from message_queues.broker.queues.queue_settings import AT_MOST_ONCE, DROP_HEAD, RETRY_DISABLED, QueueSettings
+from message_queues.broker.queues.queue_settings import (
+    AT_MOST_ONCE,
+    DROP_HEAD,
+    RETRY_ALL,
+    RETRY_DISABLED,
+    RETRY_FAILED,
+    RETRY_RETURNED,
+    QueueSettings,
+)
 from message_queues.errors import InvalidArgument
 from message_queues.records.field_table import FieldTable
 
@@ -295,11 +303,21 @@ class _Effective:
         return None
 
 
+def _delayed_retry(effective: _Effective) -> tuple[str, int | None, int | None]:
+    """The type, the minimum and the maximum. Arguments are not checked when a queue is declared: what makes no sense disables it."""
+    kind = effective.text("delayed-retry-type", policy_wins=True)
+    least_ms, most_ms = effective.smallest("delayed-retry-min"), effective.smallest("delayed-retry-max")
+    if kind not in (RETRY_ALL, RETRY_FAILED, RETRY_RETURNED) or least_ms is None or least_ms <= 0:
+        return RETRY_DISABLED, None, None
+    return kind, least_ms, most_ms if most_ms is not None and most_ms > 0 else least_ms
+
+
 def queue_settings(kind: str, arguments: FieldTable, definition: Mapping[str, Json]) -> QueueSettings:
     """What a queue with these arguments under these policies does."""
     effective = _Effective(arguments, definition)
     age = effective.text("max-age", policy_wins=True)
     max_priority = arguments.get("x-max-priority")
+    retry_type, retry_min_ms, retry_max_ms = _delayed_retry(effective)
     return QueueSettings(
         message_ttl_ms=effective.smallest("message-ttl"),
         expires_ms=effective.smallest("expires"),
@@ -312,9 +330,9 @@ def queue_settings(kind: str, arguments: FieldTable, definition: Mapping[str, Js
         max_priority=max_priority if isinstance(max_priority, int) else None,
         single_active_consumer=arguments.get("x-single-active-consumer") is True,
         delivery_limit=effective.delivery_limit(),
-        delayed_retry_type=effective.text("delayed-retry-type", policy_wins=True) or RETRY_DISABLED,
-        delayed_retry_min_ms=effective.smallest("delayed-retry-min"),
-        delayed_retry_max_ms=effective.smallest("delayed-retry-max"),
+        delayed_retry_type=retry_type,
+        delayed_retry_min_ms=retry_min_ms,
+        delayed_retry_max_ms=retry_max_ms,
         consumer_timeout_ms=effective.smallest("consumer-timeout"),
         max_age_ms=age_ms(age) if age is not None and AGE.fullmatch(age) else None,
         stream_segment_bytes=effective.number("stream-max-segment-size-bytes"),
