@@ -417,6 +417,7 @@ async def fuzz(requests: int, seed: int) -> Result:
             chance = attacks.random
             server = Server(
                 ServerSettings(
+                    only=("kafka",),
                     kafka_port=(0,),
                     brokers=chance.choice((1, 1, 3)),
                     fsync=chance.random() < 0.2,

@@ -134,5 +134,5 @@ def test_what_is_wrong_is_named(access: Access) -> None:
 def test_refusals_do_not_name_the_permission_before_3_13(tmp_path: Path) -> None:
     access = BrokerWorld(tmp_path, "3.10").broker.access
     access.put_user("ann", password="secret")
-    with pytest.raises(AccessRefused, match="^access to queue 'q' in vhost '/' refused for user 'ann'$"):
+    with pytest.raises(AccessRefused, match=r"^access to queue 'q' in vhost '/' refused for user 'ann'$"):
         access.check(access.named("ann"), "/", "queue", "q", "read")

@@ -55,7 +55,21 @@ class ServeProcess:
 def serving(directory: Path, *arguments: str, variables: Mapping[str, str] | None = None) -> Iterator[ServeProcess]:
     ready_file = directory / "ready.json"
     process = subprocess.Popen(
-        [MQ, "serve", "--kafka-port", "0", "--ready-file", str(ready_file), *arguments],
+        [
+            MQ,
+            "serve",
+            "--kafka-port",
+            "0",
+            "--amqp-port",
+            "0",
+            "--management-port",
+            "0",
+            "--prometheus-port",
+            "0",
+            "--ready-file",
+            str(ready_file),
+            *arguments,
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

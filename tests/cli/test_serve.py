@@ -158,7 +158,7 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
     result = subprocess.run(
-        [MQ, "serve", "--kafka-port", "0", "--data", str(tmp_path)],
+        [MQ, "serve", "--only", "kafka", "--kafka-port", "0", "--data", str(tmp_path)],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

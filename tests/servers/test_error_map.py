@@ -42,7 +42,8 @@ def test_a_reply_text_is_the_name_of_the_code_and_what_happened() -> None:
 def test_a_reply_text_fits_a_short_string() -> None:
     text = amqp_reply_text(errors.QueueNotFound("é" * 300))
     assert len(text.encode()) <= 255
-    assert text.startswith("NOT_FOUND - é") and text.endswith("é...")
+    assert text.startswith("NOT_FOUND - é")
+    assert text.endswith("é...")
 
 
 def test_a_mistake_of_ours_is_told_without_details() -> None:

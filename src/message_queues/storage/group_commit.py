@@ -46,6 +46,11 @@ class GroupCommit:
         self._is_scheduled = False
         self._is_syncing = False
 
+    @property
+    def syncs(self) -> bool:
+        """What is durable survives a power cut, and takes its time."""
+        return self._sync_in_background is not None
+
     def add(self, target: Flushable) -> None:
         """`target` has something to flush at the end of this turn."""
         self._dirty.add(target)

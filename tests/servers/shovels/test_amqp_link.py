@@ -80,7 +80,7 @@ def test_a_missing_queue_is_declared_unless_it_has_to_be_there() -> None:
         await link.connect(lambda reason: None)
         assert await link.see_to_queue("q", {"x-max-length": 5}, is_predeclared=False) == 0
         queue = server.broker.virtual_hosts["/"].queues["q"]
-        assert (queue.is_durable, queue.arguments) == (True, {"x-max-length": 5})
+        assert (queue.is_durable, queue.arguments) == (True, {"x-max-length": 5, "x-queue-type": "classic"})
         assert await link.see_to_queue("q", {}, is_predeclared=False) == 0
         with pytest.raises(EndLost, match="NOT_FOUND - no queue 'r' in vhost '/'"):
             await link.see_to_queue("r", {}, is_predeclared=True)

@@ -13,6 +13,7 @@ frames and messages by their sizes, channels, consumers and unacknowledged deliv
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -112,6 +113,10 @@ class AmqpConnection(asyncio.Protocol):
         """Deliveries among them."""
         self.most_turn_bytes = limits.turn_bytes
         self._turn: Turn
+        self._turn_round = -1
+        self._turns: deque[Turn] = deque()
+        """Those that the group commit has not called yet."""
+        self._sends_early = False
         self._clock = listener.broker.clock
         self._group_commit = listener.broker.group_commit
         self._reader = FrameReader(listener.initial_frame_max, listener.max_message_bytes)
@@ -377,18 +382,38 @@ class AmqpConnection(asyncio.Protocol):
 
     def current_turn(self) -> Turn:
         """What gathers the output of this turn; `pieces` is its list."""
-        if self.round != self._group_commit.round:
-            self.round = self._group_commit.round
+        commit = self._group_commit
+        if self._turn_round != commit.round:
+            self._turn_round = commit.round
             self._turn = Turn(self._send_turn)
-            self.pieces = self._turn.pieces
-            self._group_commit.when_durable(self._turn)
+            self._turns.append(self._turn)
+            commit.when_durable(self._turn)
+        self.round = commit.round
+        self.pieces = self._turn.pieces
+        if commit.syncs and not self._sends_early:
+            self._sends_early = True
+            asyncio.get_running_loop().call_soon(self._send_early)
         return self._turn
 
     def vital_turn(self) -> None:
         """This turn says that something is stored: if it could not be, the connection fails."""
         self.current_turn().is_vital = True
 
+    def _send_early(self) -> None:
+        """Where commits are synced, what says nothing of storage does not wait for the disk, unless something that does is before it."""
+        self._sends_early = False
+        pieces = self.pieces
+        if self._is_lost or not pieces or any(turn.waits for turn in self._turns):
+            return
+        data = b"".join(pieces)
+        pieces.clear()
+        # Who has more to say comes by `current_turn` again.
+        self.round = -1
+        self.turn_bytes = 0
+        self._put_out(data)
+
     def _send_turn(self, turn: Turn, has_failed: bool) -> None:
+        self._turns.popleft()
         if self._is_lost:
             return
         if has_failed and turn.is_vital and self.state != CLOSED:
@@ -396,12 +421,18 @@ class AmqpConnection(asyncio.Protocol):
             self._close_because(InternalFailure("what was to be stored could not be"), 0, 0)
             return
         pieces = turn.pieces
+        if not pieces:
+            return
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._write(data)
         if self.pieces is pieces:
             self.turn_bytes = 0
         else:
             self.turn_bytes = max(0, self.turn_bytes - len(data))
+        pieces.clear()
+        self._put_out(data)
+
+    def _put_out(self, data: bytes) -> None:
+        self._write(data)
         if not self._is_writable and self.unsent_bytes > self.limits.reply_buffer_bytes:
             self._is_overwhelmed = True
             self._read_or_not()

@@ -64,6 +64,11 @@ class Turn:
         """It says that something is stored and could not be taken back by a basic.nack: a transaction, a declaration."""
         self._send = send
 
+    @property
+    def waits(self) -> bool:
+        """It says that something is stored."""
+        return self.is_vital or bool(self.confirmations)
+
     def __call__(self, failures: Failures) -> None:
         has_failed = bool(failures)
         # From the end, so that the places before stay true.
