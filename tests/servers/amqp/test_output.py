@@ -62,3 +62,10 @@ def test_confirms_leave_after_returns_and_before_the_channel_is_closed() -> None
     assert (pieces[0], pieces[2], has_failed) == (b"returned", b"closed", False)
     assert said(pieces[1]) == [("ack", 2, True)]
     assert said(pieces[3]) == [("ack", 7, False)]
+
+
+def test_a_turn_waits_for_the_disk_only_if_it_says_that_something_is_stored() -> None:
+    plain, confirming, vital = (Turn(lambda turn, has_failed: None) for _ in range(3))
+    confirming.confirmations.append(confirmations(1, 1))
+    vital.is_vital = True
+    assert [turn.waits for turn in (plain, confirming, vital)] == [False, True, True]
