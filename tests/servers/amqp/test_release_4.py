@@ -41,11 +41,16 @@ async def fetched(client: AmqpClient, queue: str) -> Content:
 
 async def ready(client: AmqpClient, queue: str) -> int:
     asked = commands.Queue.Declare(queue=queue, passive=True)
-    return int((await client.ask(1, asked, commands.Queue.DeclareOk)).message_count)
+    return (await client.ask(1, asked, commands.Queue.DeclareOk)).message_count or 0
+
+
+def headers_of(content: Content | None) -> dict[str, Any]:
+    assert content is not None
+    return dict(content.properties.headers or {})
 
 
 def counts(content: Content) -> tuple[Any, Any]:
-    headers = content.properties.headers or {}
+    headers = headers_of(content)
     return headers.get("x-delivery-count"), headers.get("x-acquired-count")
 
 
@@ -66,10 +71,7 @@ def test_a_message_that_was_rejected_twenty_times_has_one_more_chance() -> None:
         seen = [counts(await sent_back(client, "q", commands.Basic.Reject)) for _ in range(21)]
         assert seen == [(None, None), *((number, number) for number in range(1, 21))]
         assert await client.got("q") is None
-        dead = await client.got("dead")
-        assert dead is not None
-        assert dead.properties.headers is not None
-        assert dead.properties.headers["x-death"][0]["reason"] == "delivery_limit"
+        assert headers_of(await client.got("dead"))["x-death"][0]["reason"] == "delivery_limit"
 
     with_amqp(run)
 
@@ -214,12 +216,15 @@ def test_the_first_and_the_last_death_are_named_and_what_a_publisher_says_of_dea
         await client.declare("last")
         await client.declare("b", arguments={"x-dead-letter-exchange": "", "x-dead-letter-routing-key": "last"})
         await client.declare("a", arguments={"x-message-ttl": 0, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": "b"})
-        told = {"x-death": [{"queue": "b", "reason": "expired", "count": 70}], "x-first-death-queue": "nowhere", "mine": "yes"}
+        told: dict[str, Any] = {
+            "x-death": [{"queue": "b", "reason": "expired", "count": 70}],
+            "x-first-death-queue": "nowhere",
+            "mine": "yes",
+        }
         client.publish("", "a", b"m", Properties(headers=told))
         content = await fetched(client, "b")
         client.send(1, commands.Basic.Reject(content.method.delivery_tag, requeue=False))
-        headers = (await fetched(client, "last")).properties.headers
-        assert headers is not None
+        headers = headers_of(await fetched(client, "last"))
         assert headers["mine"] == "yes"
         assert [(death["queue"], death["reason"], death["count"]) for death in headers["x-death"]] == [
             ("b", "rejected", 1),
@@ -473,7 +478,7 @@ def test_a_stream_filters_by_value() -> None:
     async def run(server: Server, client: AmqpClient) -> None:
         await client.declare("s", arguments=STREAM)
         for value in ("a", "b", None, "a"):
-            headers = None if value is None else {"x-stream-filter-value": value}
+            headers: Any = None if value is None else {"x-stream-filter-value": value}
             client.publish("", "s", str(value).encode(), Properties(headers=headers))
             await client.published("s")
         await client.ask(1, commands.Basic.Qos(0, 100, False), commands.Basic.QosOk)
