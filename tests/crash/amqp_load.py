@@ -142,7 +142,7 @@ class Consumer(Worker):
         client.send(1, commands.Basic.Consume(queue=self._queue, consumer_tag="consumer"))
         client.expect(1, commands.Basic.ConsumeOk)
         while not self._is_over.is_set():
-            batch = [each for each in client.everything(1) if isinstance(each, Content)]
+            batch = [each for each in client.some(1) if isinstance(each, Content)]
             bodies = [each.body for each in batch]
             self.violations += [f"{body!r} came back after its acknowledgement" for body in bodies if body in self.settled]
             self.seen.update(map(number_of, bodies))

@@ -159,6 +159,14 @@ class RawClient:
             self._answer_close(at, each)
         return [each for _, each in taken if not isinstance(each, heartbeat.Heartbeat)] + ([CLOSED] if self.is_closed else [])
 
+    def some(self, channel: int) -> list[Any]:
+        """What has come on a channel, once anything has or a moment is over."""
+        if not any(at == channel for at, _ in self._arrived):
+            self._receive(QUIET_S)
+        taken = [each for at, each in self._arrived if at == channel]
+        self._arrived = deque((at, each) for at, each in self._arrived if at != channel)
+        return taken
+
     def _answer_close(self, channel: int, arrived: Any) -> None:
         if isinstance(arrived, commands.Channel.Close):
             self.send(channel, commands.Channel.CloseOk())
