@@ -129,8 +129,8 @@ def test_what_is_wrong_is_told_in_words_of_rabbitmq(changes: dict[str, object], 
 def test_everything_that_is_missing_is_told() -> None:
     assert errors({}) == [
         "Must specify 'src-exchange' or 'src-queue'",
-        'Key "src-uri" not found in s',
         'Key "dest-uri" not found in s',
+        'Key "src-uri" not found in s',
     ]
     assert errors("text") == ['s not a list <<"text">>']
 

@@ -176,7 +176,7 @@ def policy_from(virtual_host: str, name: str, value: Json, *, is_operator: bool)
         if key not in value:
             raise BadPolicy(f"Key '{key}' is missing\n")
     pattern, definition, priority = value["pattern"], value["definition"], value.get("priority", 0)
-    applies_to = value.get("apply-to") or ("queues" if is_operator else "all")
+    applies_to = value.get("apply-to") or "all"
     try:
         re.compile(str(pattern))
     except re.error as error:

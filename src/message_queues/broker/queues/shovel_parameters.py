@@ -186,7 +186,7 @@ def shovel_errors(name: str, value: object, user: str, may_open: Callable[[str],
     told = {str(key): item for key, item in value.items()}
     checks = _checks(told, _uri_check(user, may_open))
     found = [check(key, told[key]) for key, check in checks.items() if key in told]
-    missing = [f'Key "{key}" not found in {name}' for key in ("src-uri", "dest-uri") if key not in told]
+    missing = [f'Key "{key}" not found in {name}' for key in ("dest-uri", "src-uri") if key not in told]
     unknown = [(key, item) for key, item in told.items() if key not in checks]
     errors = _errors_of_ends(told) + [error for error in found if error is not None] + missing
     if unknown:

@@ -24,7 +24,7 @@ def consumer_facts(call: Call, queue: AnyQueue, consumer: object) -> Item:
             "active": True,
             "activity_status": "up",
             "consumer_tag": getattr(consumer, "tag", ""),
-            "consumer_timeout": timeout_ms(call, queue),
+            **timeout(call, queue),
             "exclusive": False,
             "prefetch_count": 0,
             "user": "",
@@ -47,15 +47,18 @@ def consumer_facts(call: Call, queue: AnyQueue, consumer: object) -> Item:
             "user": connection.user_name,
         },
         "consumer_tag": consumer.tag,
-        "consumer_timeout": timeout_ms(call, queue),
+        **timeout(call, queue),
         "exclusive": consumer.is_exclusive,
         "prefetch_count": consumer.prefetch_count,
     }
 
 
-def timeout_ms(call: Call, queue: AnyQueue) -> int:
+def timeout(call: Call, queue: AnyQueue) -> Item:
+    """RabbitMQ 3 does not tell it."""
+    if not call.node.version.is_4:
+        return {}
     wanted = queue.settings.consumer_timeout_ms
-    return call.node.version.consumer_timeout_ms if wanted is None else wanted
+    return {"consumer_timeout": call.node.version.consumer_timeout_ms if wanted is None else wanted}
 
 
 def consumers(call: Call) -> Answer:

@@ -15,6 +15,7 @@ from message_queues.servers.management.answers import Answer, bad_request, empty
 from message_queues.servers.management.authorization import administrators
 from message_queues.servers.management.call import Call
 from message_queues.servers.management.resource import Resource
+from message_queues.servers.management.virtual_hosts import grant_to_creator
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 FORM = "multipart/form-data"
@@ -43,12 +44,15 @@ def upload(call: Call) -> Answer | None:
     document = decoded(body)
     if virtual_host is not None and virtual_host not in call.broker.virtual_hosts:
         raise not_found("vhost_not_found")
+    known = set(call.broker.virtual_hosts)
     try:
         import_definitions(call.broker, document, virtual_host)
     except StorageError:
         raise
     except MessageQueuesError as error:
         raise bad_request(str(error)) from error
+    for name in set(call.broker.virtual_hosts) - known:
+        grant_to_creator(call, name)
     return empty(303, [("location", redirect)]) if redirect else None
 
 

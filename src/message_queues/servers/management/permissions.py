@@ -12,6 +12,8 @@ from message_queues.servers.management.listing import Item
 from message_queues.servers.management.resource import Resource
 
 NOT_FOUND = "vhost_or_user_not_found"
+MESSAGES = {"unterminated character set": "missing terminating ] for character class"}
+"""Of Python's regular expressions, and what RabbitMQ's say."""
 
 
 def found(call: Call) -> Iterator[Item]:
@@ -74,7 +76,7 @@ def put_topic(call: Call) -> None:
     exchange = call.content().get("exchange")
     if exchange is None:
         raise missing_keys([key for key in ("exchange", "write", "read") if key not in call.content()])
-    write, read = patterns(call, "write", "read")
+    write, read = patterns(call, "write", "read", is_shown_as_text=True)
     with validated():
         call.broker.access.set_topic_permissions(call.name("user"), call.name("vhost"), str(exchange), write=write, read=read)
 
@@ -85,7 +87,7 @@ def check_both_exist(call: Call) -> None:
         raise bad_request(NOT_FOUND)
 
 
-def patterns(call: Call, *keys: str) -> list[str]:
+def patterns(call: Call, *keys: str, is_shown_as_text: bool = False) -> list[str]:
     """Raises Refused."""
     checked = []
     for pattern in call.required(*keys):
@@ -95,8 +97,9 @@ def patterns(call: Call, *keys: str) -> list[str]:
             re.compile(pattern)
         except re.error as error:
             # Erlang writes its strings as lists of their characters.
-            told = [list(map(ord, error.msg.partition(",")[0])), len(pattern) if error.pos is None else error.pos + 1]
-            raise bad_request(["invalid_regexp", list(map(ord, pattern)), told]) from error
+            message = MESSAGES.get(error.msg, error.msg.partition(",")[0])
+            told = [list(map(ord, message)), len(pattern) if error.pos is None else error.pos + 1]
+            raise bad_request(["invalid_regexp", pattern if is_shown_as_text else list(map(ord, pattern)), told]) from error
         checked.append(pattern)
     return checked
 

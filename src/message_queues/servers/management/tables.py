@@ -1,15 +1,16 @@
 """AMQP field tables as JSON, and JSON as field tables.
 
-RabbitMQ's way: an integer becomes an integer, a fraction a double, an object a table. What JSON cannot say comes out as what is nearest:
+RabbitMQ's way: an integer becomes a long, a fraction a double, an object a table. What JSON cannot say comes out as what is nearest:
 a timestamp as its seconds, a decimal as a number, bytes that are no text with their bad bytes replaced.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
 
-from message_queues.records.field_table import FieldTable, FieldValue, Timestamp
+from message_queues.records.field_table import FieldTable, FieldValue, Long, Timestamp
 from message_queues.servers.management.answers import bad_request
 
+LARGEST_INT = 2**31
 LARGEST_LONG = 2**63
 
 
@@ -52,6 +53,8 @@ def field_value(value: object) -> FieldValue:
             raise bad_request("null_not_allowed")
         case bool() | str() | float():
             return value
+        case int() if -LARGEST_INT <= value < LARGEST_INT:
+            return Long(value)
         case int() if -LARGEST_LONG <= value < LARGEST_LONG:
             return value
     raise bad_request(f"{value} is too large")

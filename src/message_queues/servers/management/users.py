@@ -50,11 +50,13 @@ def put(call: Call) -> None:
         raise bad_request("both_password_and_password_hash_are_provided")
     if "tags" not in content:
         raise bad_request("tags_not_present")
+    if not isinstance(password, str | None):
+        raise bad_request("password must be a string")
     algorithm = content.get("hashing_algorithm", DEFAULT_HASHING)
     with validated():
         call.broker.access.put_user(
             call.name("user"),
-            password=None if password is None else str(password),
+            password=password,
             password_hash=None if password_hash is None else checked_hash(str(password_hash)),
             hashing_algorithm=str(algorithm),
             tags=tags_of(content["tags"]),

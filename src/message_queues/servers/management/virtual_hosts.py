@@ -64,14 +64,24 @@ def put(call: Call) -> None:
     tags = content.get("tags", "")
     tracing = boolean(content["tracing"]) if content.get("tracing") is not None else None
     default_queue_type = content.get("default_queue_type", content.get("defaultqueuetype"))
+    name, is_new = call.name("vhost"), not exists(call)
     with validated():
         call.broker.virtual_hosts.put(
-            call.name("vhost"),
+            name,
             description=str(content.get("description", "")),
             tags=tag_list(tags),
             default_queue_type=None if default_queue_type is None else str(default_queue_type),
             is_tracing=tracing,
         )
+    if is_new:
+        grant_to_creator(call, name)
+
+
+def grant_to_creator(call: Call, name: str) -> None:
+    """Who creates a virtual host may use it, unless told otherwise."""
+    access, user = call.broker.access, call.user.name
+    if user in access.users and (user, name) not in access.permissions:
+        access.set_permissions(user, name, configure=".*", write=".*", read=".*")
 
 
 def tag_list(tags: object) -> tuple[str, ...]:
