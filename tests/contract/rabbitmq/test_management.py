@@ -771,18 +771,18 @@ def test_whether_it_is_alive(api: Api, rabbitmq_says: RecordedAnswers, name: str
     rabbitmq_says(api.said)
 
 
-HEALTH_CHECKS = """
-node-is-mirror-sync-critical
-node-is-quorum-critical
-virtual-hosts
-port-listener/1
-port-listener/none
-certificate-expiration/1/days
-certificate-expiration/1/nonsense
-certificate-expiration/x/days
-protocol-listener/amqp
-protocol-listener/nonsense
-""".split()
+HEALTH_CHECKS = [
+    "node-is-mirror-sync-critical",
+    "node-is-quorum-critical",
+    "virtual-hosts",
+    "port-listener/1",
+    "port-listener/none",
+    "certificate-expiration/1/days",
+    "certificate-expiration/1/nonsense",
+    "certificate-expiration/x/days",
+    "protocol-listener/amqp",
+    "protocol-listener/nonsense",
+]
 
 
 @pytest.mark.parametrize("name", HEALTH_CHECKS)
