@@ -177,7 +177,11 @@ class ServerSettings:
         user_names,
     )  # fmt: skip
     load_definitions: str | None = option(
-        None, "File with definitions of RabbitMQ (users, virtual hosts, queues …) that is imported at every start.", "FILE", any_text
+        None,
+        "File with definitions of RabbitMQ (users, virtual hosts, queues …) that is imported at every start. If it has users, a new data "
+        "directory has no others.",
+        "FILE",
+        any_text,
     )
     tls_certificate: str | None = option(None, "Certificate of the server, PEM, with those that lead to its authority.", "FILE", any_text)
     tls_key: str | None = option(None, "Private key of that certificate, PEM.", "FILE", any_text)

@@ -142,6 +142,17 @@ def test_definitions_are_loaded_at_every_start(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_who_loads_users_has_no_other_one(tmp_path: Path) -> None:
+    definitions = tmp_path / "definitions.json"
+    definitions.write_text(json.dumps({"users": [{"name": "app", "password": "secret", "tags": ["administrator"]}]}))
+
+    async def run() -> None:
+        async with running_server(only=("amqp",), load_definitions=str(definitions)) as server:
+            assert list(server.broker.access.users) == ["app"]
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(("text", "reason"), [("nonsense", "cannot be imported"), ("[]", "one object"), (None, "No such file")])
 def test_definitions_that_cannot_be_loaded_are_named(tmp_path: Path, text: str | None, reason: str) -> None:
     definitions = tmp_path / "definitions.json"

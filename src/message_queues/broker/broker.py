@@ -67,7 +67,8 @@ class BrokerSettings:
     fsync: bool = False
     max_open_files: int = 512
     rabbit_version: str = "4.3"
-    default_user: str = "guest"
+    default_user: str | None = "guest"
+    """None: a new data directory has no user."""
     default_password: str = "guest"
     default_virtual_host: str = DEFAULT_VIRTUAL_HOST
     resident_bytes: int = 64 * 1024 * 1024
@@ -184,8 +185,9 @@ class Broker:
         name = self._settings.default_virtual_host
         self.virtual_hosts.put(name, description="Default virtual host")
         user = self._settings.default_user
-        self.access.put_user(user, password=self._settings.default_password, tags=[ADMINISTRATOR])
-        self.access.set_permissions(user, name, configure=".*", write=".*", read=".*")
+        if user is not None:
+            self.access.put_user(user, password=self._settings.default_password, tags=[ADMINISTRATOR])
+            self.access.set_permissions(user, name, configure=".*", write=".*", read=".*")
         self.group_commit.commit_now()
 
     def _create_cluster(self, leftovers: list[str]) -> None:

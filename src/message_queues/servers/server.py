@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
 from message_queues.broker.clock import Clock, ManualClock, SystemClock
@@ -67,6 +67,8 @@ class Server:
         self.shovels: Shovels | None = None
         """From `start` on, with `amqp`."""
         self._http: list[ManagementServer | PrometheusServer] = []
+        self._definitions: dict[str, Any] = {}
+        """Of RabbitMQ, to be imported at the start."""
 
     async def start(self) -> Addresses:
         """Opens the data directory, replays it, listens. Raises StorageError, PortTaken; then nothing is left open."""
@@ -148,6 +150,8 @@ class Server:
             future = loop.run_in_executor(self._background, work)
             future.add_done_callback(lambda _: done())
 
+        if settings.load_definitions is not None:
+            self._definitions = read_definitions(settings.load_definitions)
         data = DataDirectory(settings.data or self._own_directory or "")
         broker_settings = BrokerSettings(
             node_ids=settings.all_node_ids,
@@ -155,7 +159,8 @@ class Server:
             fsync=settings.fsync,
             max_open_files=settings.max_open_files,
             rabbit_version=settings.rabbitmq_version,
-            default_user=settings.default_user,
+            # Who brings users of their own wants nobody else to be let in, as with RabbitMQ.
+            default_user=None if self._definitions.get("users") else settings.default_user,
             default_password=settings.default_password,
             default_virtual_host=settings.default_vhost,
             memory_high_watermark_bytes=settings.memory_high_watermark or None,
@@ -201,7 +206,7 @@ class Server:
         settings = self.settings
         self.broker.alarms.start()
         if settings.load_definitions is not None:
-            self._load_definitions(settings.load_definitions)
+            self._import_definitions(settings.load_definitions)
         self.amqp = amqp = AmqpListener(self.broker, self._amqp_limits())
         self.shovels = Shovels(self.broker)
         listeners = []
@@ -237,17 +242,12 @@ class Server:
             tls_login_from=settings.tls_login_from,
         )
 
-    def _load_definitions(self, path: str) -> None:
+    def _import_definitions(self, path: str) -> None:
         # Most servers have no such file, and need not wait for what reads it.
         from message_queues.broker.queues.definitions import import_definitions
 
         try:
-            document = json.loads(Path(path).read_bytes())
-            if not isinstance(document, dict):
-                raise InvalidArgument("it should be one object")
-            import_definitions(self.broker, document)
-        except OSError as error:
-            raise InvalidArgument(f"cannot read --load-definitions {path}: {error.strerror or error}") from error
+            import_definitions(self.broker, self._definitions)
         except ValueError as error:
             raise InvalidArgument(f"--load-definitions {path} cannot be imported: {error}") from error
 
@@ -289,3 +289,16 @@ class Server:
             raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
         self._listeners.append(listener)
         return listener
+
+
+def read_definitions(path: str) -> dict[str, Any]:
+    """Raises InvalidArgument for a file that is none of definitions; what it says is not looked at."""
+    try:
+        document = json.loads(Path(path).read_bytes())
+    except OSError as error:
+        raise InvalidArgument(f"cannot read --load-definitions {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InvalidArgument(f"--load-definitions {path} cannot be imported: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidArgument(f"--load-definitions {path} cannot be imported: it should be one object")
+    return document
