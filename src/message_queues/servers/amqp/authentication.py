@@ -28,7 +28,8 @@ class Peer:
     """What is known of a client before it says who it is."""
 
     host: str
-    is_tls: bool = False
+    may_show_certificate: bool = False
+    """The server has asked for one: a client that is offered EXTERNAL in vain takes it all the same, and is refused."""
     certificate_name: str | None = None
     """The user that its certificate names; None: it has shown none."""
 
@@ -50,7 +51,7 @@ class Authentication:
         offered = [AMQPLAIN, PLAIN]
         if self._allows_anonymous:
             offered.append(ANONYMOUS)
-        if peer.is_tls:
+        if peer.may_show_certificate:
             offered.append(EXTERNAL)
         return offered
 

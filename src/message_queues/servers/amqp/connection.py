@@ -13,6 +13,7 @@ frames and messages by their sizes, channels, consumers and unacknowledged deliv
 
 import asyncio
 import logging
+import ssl
 from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -79,6 +80,7 @@ class AmqpConnection(asyncio.Protocol):
         self.port = 0
         self.tls: dict[str, str] = {}
         """Of a TLS connection: ssl_protocol, ssl_cipher, peer_cert_subject, peer_cert_issuer, peer_cert_validity …"""
+        self._may_show_certificate = False
         self._certificate_name: str | None = None
         self.state = PRE_INIT
         self.user: User
@@ -164,6 +166,7 @@ class AmqpConnection(asyncio.Protocol):
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self.tls = tls_facts(tls)
+            self._may_show_certificate = tls.context.verify_mode != ssl.CERT_NONE
             self._certificate_name = login_name(tls, self.limits.tls_login_from)
         if not self.listener.admit(self):
             self._is_ended = True
@@ -253,7 +256,7 @@ class AmqpConnection(asyncio.Protocol):
             self._write(frames.PROTOCOL_HEADER)
             self._close_later()
             return
-        self._handshake.start(Peer(self.peer_host, self.is_tls, self._certificate_name))
+        self._handshake.start(Peer(self.peer_host, self._may_show_certificate, self._certificate_name))
 
     def _receive_on_connection(self, method: Any) -> None:
         if self.state not in (RUNNING, BLOCKED):
