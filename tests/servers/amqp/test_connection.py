@@ -432,3 +432,22 @@ def test_addresses_as_rabbitmq_shows_them() -> None:
     assert (shown("127.0.0.1"), shown("::1")) == ("127.0.0.1", "[::1]")
     assert ends(("::1", 5, 0, 0)) == ("::1", 5)
     assert ends("/run/socket") == ("", 0)
+
+
+def test_many_requests_in_few_bytes_are_not_answered_beyond_what_memory_holds() -> None:
+    async def run(server: Server, client: AmqpClient) -> None:
+        await client.declare("q")
+        await client.published("q", *(bytes([number]) * 1_000_000 for number in range(60)))
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        for _ in range(60):
+            client.send(1, commands.Basic.Get(queue="q", no_ack=True))
+        await client.writer.drain()
+        queue = server.broker.virtual_hosts["/"].queues["q"]
+        await eventually(lambda: queue.message_count < 60)
+        async with await AmqpClient.connected(server):
+            assert queue.message_count > 20
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert [body[0] for body in await client.bodies(60)] == list(range(60))
+        assert await client.silent()
+
+    with_amqp(run)

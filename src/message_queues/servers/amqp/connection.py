@@ -15,7 +15,7 @@ import asyncio
 import logging
 import ssl
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from pamqp import commands
@@ -130,6 +130,8 @@ class AmqpConnection(asyncio.Protocol):
         self._next_consumer = 0
         self._is_writable = True
         self._is_reading = True
+        self._postponed: list[Any] = []
+        """What the client has said that is not looked at before the answers to what it said earlier have left."""
         self._is_overwhelmed = False
         self._is_told_blocked = False
         self._is_ended = False
@@ -179,6 +181,7 @@ class AmqpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True
         self.takes = False
+        self._postponed = []
         if self._deadline is not None:
             self._deadline.cancel()
         self._end()
@@ -193,6 +196,7 @@ class AmqpConnection(asyncio.Protocol):
         if self._is_overwhelmed:
             self._is_overwhelmed = False
             self._read_or_not()
+            self._go_on()
         self._release()
 
     def eof_received(self) -> bool:
@@ -204,9 +208,15 @@ class AmqpConnection(asyncio.Protocol):
         self.received_bytes += len(data)
         self.received_count += 1
         self.received_ms = self._clock.now_ms()
+        events: Iterable[Any] = self._reader.receive_data(data)
+        if self._postponed:
+            self._postponed.extend(events)
+        else:
+            self._take_in(iter(events))
+
+    def _take_in(self, events: Iterator[Any]) -> None:
         channels = self.channels
         has_published = False
-        events: Iterable[Any] = self._reader.receive_data(data)
         for event in events:
             kind = event.kind
             channel = None
@@ -224,6 +234,11 @@ class AmqpConnection(asyncio.Protocol):
                         channel.nack(event.delivery_tag, event.multiple, event.requeue, kind == REJECT)
                 else:
                     self._receive(event)
+                    if self.turn_bytes >= self.limits.reply_buffer_bytes:
+                        # Many basic.get in few bytes: their answers would be more than memory holds.
+                        self._postponed = list(events)
+                        self._read_or_not()
+                        break
             except MessageQueuesError as error:
                 self._failed(event, error)
             except Exception as error:
@@ -231,6 +246,14 @@ class AmqpConnection(asyncio.Protocol):
                 self._failed(event, error)
         if has_published and self.broker.alarms.active:
             self._block()
+
+    def _go_on(self) -> None:
+        """With what was postponed until the answers before it have left."""
+        if self._is_overwhelmed or not self._postponed or self.turn_bytes >= self.limits.reply_buffer_bytes:
+            return
+        events, self._postponed = self._postponed, []
+        self._take_in(iter(events))
+        self._read_or_not()
 
     def _receive(self, event: Any) -> None:
         """All but contents and acknowledgements."""
@@ -362,7 +385,7 @@ class AmqpConnection(asyncio.Protocol):
             self.send_method(0, commands.Connection.Blocked(self.broker.alarms.reason))
 
     def _read_or_not(self) -> None:
-        is_reading = self.state != BLOCKED and not self._is_overwhelmed
+        is_reading = self.state != BLOCKED and not self._is_overwhelmed and not self._postponed
         if is_reading == self._is_reading or self._is_lost:
             return
         self._is_reading = is_reading
@@ -441,6 +464,8 @@ class AmqpConnection(asyncio.Protocol):
             self._read_or_not()
         if not self.takes and self._is_writable and not self._is_ended:
             self._release()
+        if self._postponed:
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     def _write(self, data: bytes) -> None:
         self.sent_bytes += len(data)

@@ -256,19 +256,19 @@ def get(channel: "AmqpChannel", method: commands.Basic.Get) -> None:
         counters.redelivered += 1
     if entry.redelivered or counts_from_the_first(queue, connection.broker.rabbit_version):
         properties = queue.delivery_properties(entry)
-    connection.send(
-        get_ok_frames(
-            channel.number,
-            tag,
-            entry.redelivered,
-            message.exchange,
-            message.routing_key,
-            queue.message_count,
-            properties,
-            message.body,
-            connection.frame_max,
-        )
+    frames = get_ok_frames(
+        channel.number,
+        tag,
+        entry.redelivered,
+        message.exchange,
+        message.routing_key,
+        queue.message_count,
+        properties,
+        message.body,
+        connection.frame_max,
     )
+    connection.send(frames)
+    connection.turn_bytes += len(frames)
 
 
 def recover(channel: "AmqpChannel", method: commands.Basic.Recover) -> None:
