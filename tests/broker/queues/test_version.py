@@ -7,7 +7,7 @@ from message_queues.errors import InvalidArgument
 
 
 def test_a_release_says_a_full_version() -> None:
-    assert rabbit_version("4.3").message_string == "4.3.0"
+    assert rabbit_version("4.3").message_string == "4.3.5"
     assert rabbit_version("3.10.9").message_string == "3.10.9"
 
 

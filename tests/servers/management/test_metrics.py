@@ -93,7 +93,7 @@ def test_the_server_says_what_and_who_it_is() -> None:
     def scenario(api: Api) -> None:
         api.put("/api/cluster-name", {"name": "mine"})
         lines = scraped(api, "/metrics")
-        assert any(line.startswith('rabbitmq_build_info{rabbitmq_version="4.3.0",') for line in lines)
+        assert any(line.startswith('rabbitmq_build_info{rabbitmq_version="4.3.5",') for line in lines)
         assert any('rabbitmq_cluster="mine"' in line and 'rabbitmq_endpoint="aggregated"' in line for line in lines)
 
     with_management(scenario)

@@ -6,7 +6,7 @@ import pytest
 from tests.servers.management.management_api import Api, with_management
 
 
-@pytest.mark.parametrize(("version", "text"), [("3.10", "3.10.8"), ("4.3", "4.3.0")])
+@pytest.mark.parametrize(("version", "text"), [("3.10", "3.10.8"), ("4.3", "4.3.5")])
 def test_the_overview_tells_version_listeners_and_totals(version: str, text: str) -> None:
     def scenario(api: Api) -> None:
         api.put("/api/vhosts/v")
@@ -95,6 +95,6 @@ def test_the_cluster_has_a_name_that_can_be_changed() -> None:
 def test_who_calls_is_told() -> None:
     def scenario(api: Api) -> None:
         assert api.get("/api/whoami").json == {"name": "guest", "tags": ["administrator"], "is_internal_user": True}
-        assert api.get("/api/version").json == "4.3.0"
+        assert api.get("/api/version").json == "4.3.5"
 
     with_management(scenario)

@@ -6,7 +6,7 @@ from typing import Final
 from message_queues.errors import InvalidArgument
 
 MIB: Final = 1024 * 1024
-RELEASES: Final = {(3, 10): "3.10.8", (3, 13): "3.13.7", (4, 0): "4.0.9", (4, 2): "4.2.1", (4, 3): "4.3.0"}
+RELEASES: Final = {(3, 10): "3.10.8", (3, 13): "3.13.7", (4, 0): "4.0.9", (4, 2): "4.2.1", (4, 3): "4.3.5"}
 """The releases that are known, each with the version that it says it is unless told another of it."""
 HALF_AN_HOUR_MS: Final = 1_800_000
 
