@@ -53,7 +53,9 @@ def call(server: RabbitMQUnderTest, method: str, path: str, content: object = No
 def shared(document: dict[str, Any]) -> dict[str, list[str]]:
     """What every broker of the release tells of what was written: the real one has other guests, too."""
     return {
-        section: sorted(json.dumps({key: item[key] for key in keys}, sort_keys=True) for item in document[section] if is_ours(section, item))
+        section: sorted(
+            json.dumps({key: item[key] for key in keys}, sort_keys=True) for item in document[section] if is_ours(section, item)
+        )
         for section, keys in SHARED.items()
     }
 

@@ -9,10 +9,11 @@ from tests.contract.rabbitmq.scene import Scene
 from tests.contract.recorded_answers import RecordedAnswers
 
 
-@pytest.mark.parametrize(
-    "kind", ["direct", "fanout", "topic", "headers", "x-consistent-hash", "x-random", "x-recent-history", "queue", ""]
+TYPES = ["direct", "fanout", "topic", "headers", "x-consistent-hash", "x-random", "x-recent-history", "queue", ""]
 """RabbitMQ 3.10 calls an unknown type "invalid" instead if it has never met the word, whatever for."""
-)
+
+
+@pytest.mark.parametrize("kind", TYPES)
 def test_an_exchange_of_each_type(scene: Scene, rabbitmq_says: RecordedAnswers, kind: str) -> None:
     rabbitmq_says(scene.ask(Exchange.Declare(exchange=scene.name("exchange"), exchange_type=kind)))
 
