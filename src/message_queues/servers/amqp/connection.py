@@ -428,11 +428,14 @@ class AmqpConnection(asyncio.Protocol):
     def _send_early(self) -> None:
         """Where commits are synced, what says nothing of storage does not wait for the disk, unless something that does is before it."""
         self._sends_early = False
-        pieces = self.pieces
-        if self._is_lost or not pieces or any(turn.waits for turn in self._turns):
+        if self._is_lost or any(turn.waits for turn in self._turns):
             return
-        data = b"".join(pieces)
-        pieces.clear()
+        # All of them in their order: a commit may have begun since the first piece.
+        data = b"".join([piece for turn in self._turns for piece in turn.pieces])
+        if not data:
+            return
+        for turn in self._turns:
+            turn.pieces.clear()
         # Who has more to say comes by `current_turn` again.
         self.round = -1
         self.turn_bytes = 0
