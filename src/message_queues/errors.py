@@ -363,6 +363,90 @@ class UnsupportedVersion(MessageQueuesError):
     """The version of a message lacks what is asked of it, or there is no such version. Kafka 35 UNSUPPORTED_VERSION."""
 
 
+# Amazon SQS and SNS, named as AWS names them. The message is AWS's text; codes and HTTP statuses are in servers/aws/error_map.py.
+
+
+class AwsError(MessageQueuesError):
+    """A failure of Amazon SQS or SNS that has no class of its own; `code` is AWS's."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class QueueDoesNotExist(NotFound):
+    """SQS QueueDoesNotExist (AWS.SimpleQueueService.NonExistentQueue)."""
+
+
+class QueueNameExists(Conflict):
+    """SQS QueueNameExists (QueueAlreadyExists): a queue of this name has other attributes."""
+
+
+class QueueDeletedRecently(MessageQueuesError):
+    """SQS QueueDeletedRecently (AWS.SimpleQueueService.QueueDeletedRecently): within 60 s of its deletion."""
+
+
+class InvalidAttributeName(InvalidArgument):
+    """SQS InvalidAttributeName."""
+
+
+class InvalidAttributeValue(InvalidArgument):
+    """SQS InvalidAttributeValue."""
+
+
+class InvalidParameterValue(InvalidArgument):
+    """SQS InvalidParameterValue; SNS InvalidParameter."""
+
+
+class MissingParameter(InvalidArgument):
+    """SQS MissingParameter."""
+
+
+class InvalidMessageContents(InvalidArgument):
+    """SQS InvalidMessageContents: characters outside of those that XML 1.0 allows."""
+
+
+class ReceiptHandleIsInvalid(InvalidArgument):
+    """SQS ReceiptHandleIsInvalid."""
+
+
+class MessageNotInflight(MessageQueuesError):
+    """SQS MessageNotInflight (AWS.SimpleQueueService.MessageNotInflight)."""
+
+
+class OverLimit(PolicyViolation):
+    """SQS OverLimit: 120,000 messages in flight, more than seven actions in a permission."""
+
+
+class PurgeQueueInProgress(MessageQueuesError):
+    """SQS PurgeQueueInProgress (AWS.SimpleQueueService.PurgeQueueInProgress): one purge in 60 s."""
+
+
+class ResourceNotFound(NotFound):
+    """SQS ResourceNotFoundException; SNS NotFound or ResourceNotFound."""
+
+
+class UnsupportedOperation(MessageQueuesError):
+    """SQS UnsupportedOperation (AWS.SimpleQueueService.UnsupportedOperation)."""
+
+
+class RequestThrottled(MessageQueuesError):
+    """SQS RequestThrottled; SNS Throttled."""
+
+
+class AccessDenied(NotAuthorized):
+    """A policy denies who asks. SQS AccessDenied; SNS AuthorizationError."""
+
+
+class BatchRefused(InvalidArgument):
+    """A batch as a whole; `reason` is AWS's code without its prefix: EmptyBatchRequest, TooManyEntriesInBatchRequest,
+    BatchEntryIdsNotDistinct, InvalidBatchEntryId, BatchRequestTooLong."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 # RabbitMQ. The message is what RabbitMQ says after "NOT_FOUND - " and its like; the codes are in servers/error_map.py.
 
 
