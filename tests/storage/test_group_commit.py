@@ -3,6 +3,7 @@ from functools import partial
 
 from message_queues.errors import StorageError
 from message_queues.storage.group_commit import Failures, GroupCommit
+from tests.storage.hand_driven_loop import HandDrivenLoop
 
 
 def _note(heard: list[str], name: str, failures: Failures) -> None:
@@ -33,30 +34,8 @@ class File:
         self.commits += 1
 
 
-class Loop:
-    """An event loop whose turns are taken by hand."""
-
-    def __init__(self) -> None:
-        self.soon: list[Callable[[], None]] = []
-        self.background: list[tuple[Callable[[], None], Callable[[], None]]] = []
-
-    def call_soon(self, action: Callable[[], None]) -> None:
-        self.soon.append(action)
-
-    def turn(self) -> None:
-        soon, self.soon = self.soon, []
-        for action in soon:
-            action()
-
-    def finish_background(self) -> None:
-        background, self.background = self.background, []
-        for work, done in background:
-            work()
-            done()
-
-
 def test_many_appends_of_one_turn_are_one_flush_and_all_hear_of_it_after_it() -> None:
-    loop, file, heard = Loop(), File(), list[Failures]()
+    loop, file, heard = HandDrivenLoop(), File(), list[Failures]()
     commit = GroupCommit(loop.call_soon)
     for _ in range(3):
         commit.add(file)
@@ -68,7 +47,7 @@ def test_many_appends_of_one_turn_are_one_flush_and_all_hear_of_it_after_it() ->
 
 
 def test_who_waits_is_told_which_file_failed_and_that_file_is_not_shown_to_readers() -> None:
-    loop, full, good, heard = Loop(), File(full=True), File(), list[Failures]()
+    loop, full, good, heard = HandDrivenLoop(), File(full=True), File(), list[Failures]()
     commit = GroupCommit(loop.call_soon)
     commit.add(full)
     commit.add(good)
@@ -79,8 +58,8 @@ def test_who_waits_is_told_which_file_failed_and_that_file_is_not_shown_to_reade
 
 
 def test_with_sync_nobody_hears_before_the_sync_and_newcomers_share_the_next_one() -> None:
-    loop, file, heard = Loop(), File(), list[str]()
-    commit = GroupCommit(loop.call_soon, lambda work, done: loop.background.append((work, done)))
+    loop, file, heard = HandDrivenLoop(), File(), list[str]()
+    commit = GroupCommit(loop.call_soon, loop.run_in_background)
     commit.add(file)
     commit.when_durable(lambda _: heard.append("first"))
     loop.turn()
@@ -98,7 +77,7 @@ def test_with_sync_nobody_hears_before_the_sync_and_newcomers_share_the_next_one
 
 
 def test_a_clean_stop_commits_without_waiting_for_a_turn() -> None:
-    loop, file, heard = Loop(), File(), list[Failures]()
+    loop, file, heard = HandDrivenLoop(), File(), list[Failures]()
     commit = GroupCommit(loop.call_soon)
     commit.add(file)
     commit.when_durable(heard.append)
@@ -107,7 +86,7 @@ def test_a_clean_stop_commits_without_waiting_for_a_turn() -> None:
 
 
 def test_an_acknowledgement_that_goes_wrong_keeps_nobody_else_waiting() -> None:
-    loop, file, heard = Loop(), File(), list[Failures]()
+    loop, file, heard = HandDrivenLoop(), File(), list[Failures]()
     commit = GroupCommit(loop.call_soon)
 
     def go_wrong(failures: Failures) -> None:
@@ -121,8 +100,8 @@ def test_an_acknowledgement_that_goes_wrong_keeps_nobody_else_waiting() -> None:
 
 
 def test_with_sync_who_hears_and_commits_more_is_told_in_the_order_of_the_commits() -> None:
-    loop, file, heard = Loop(), File(), list[str]()
-    commit = GroupCommit(loop.call_soon, lambda work, done: loop.background.append((work, done)))
+    loop, file, heard = HandDrivenLoop(), File(), list[str]()
+    commit = GroupCommit(loop.call_soon, loop.run_in_background)
 
     def go_on(failures: Failures) -> None:
         heard.append("first")
@@ -145,8 +124,8 @@ def test_with_sync_who_hears_and_commits_more_is_told_in_the_order_of_the_commit
 
 
 def test_with_sync_a_file_that_has_more_to_write_when_it_flushes_waits_for_the_next_commit() -> None:
-    loop, heard = Loop(), list[str]()
-    commit = GroupCommit(loop.call_soon, lambda work, done: loop.background.append((work, done)))
+    loop, heard = HandDrivenLoop(), list[str]()
+    commit = GroupCommit(loop.call_soon, loop.run_in_background)
 
     class Rolling(File):
         def flush(self) -> None:
