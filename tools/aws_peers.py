@@ -40,7 +40,7 @@ def moto_server(port: int = 0) -> Iterator[str]:
 def ministack_server(port: int = 0) -> Iterator[str]:
     """Of SQS and SNS alone; account 000000000000."""
     chosen = port or free_port()
-    settings = {"GATEWAY_PORT": str(chosen), "BIND_HOST": HOST, "MINISTACK_HOST": HOST, "SERVICES": "sqs,sns"}
+    settings = {"GATEWAY_PORT": str(chosen), "BIND_HOST": HOST, "SERVICES": "sqs,sns"}
     with running("ministack", [sys.executable, "-m", "ministack"], chosen, settings):
         yield f"http://{HOST}:{chosen}"
 

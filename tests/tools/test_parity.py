@@ -74,8 +74,8 @@ def test_a_section_replaces_the_earlier_one_of_its_suite_only() -> None:
     assert again.index("## aiokafka 0.14.0") < again.index("## kafka-python 3.0.1")
 
 
-def test_each_system_has_a_page_of_its_own() -> None:
-    assert {suite.system.page.name for suite in SUITES.values()} == {"kafka.md", "rabbitmq.md"}
+def test_each_kind_of_messaging_has_a_page_of_its_own() -> None:
+    assert {suite.system.page.name for suite in SUITES.values()} == {"kafka.md", "rabbitmq.md", "sqs.md"}
     page = with_section("", PIKA, "1.4.4", Comparison(run(a="passed"), run(a="failed"), {}))
     assert page.startswith(RABBITMQ.introduction)
     assert "| test | mq serve | RabbitMQ | why |" in page

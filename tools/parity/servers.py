@@ -1,10 +1,12 @@
-"""The two servers that a suite is run against, each of one node: `mq serve` as a process of its own, and the real broker.
+"""The two servers that a suite is run against, each of one node: `mq serve` as a process of its own, and the real broker, or for SQS the
+server whose suite it is.
 
 RabbitMQ and its counterpart take the ports that RabbitMQ's users know, since its suites name them, and speak TLS with a certificate for
-localhost that is made for the run.
+localhost that is made for the run. moto, ministack and their counterparts take the ports of these two for the same reason.
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,8 +17,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from tools.aws_peers import ministack_server, moto_server
 from tools.kafka import KafkaCluster
-from tools.parity.systems import KAFKA, System
+from tools.parity.systems import KAFKA, MINISTACK, MOTO, RABBITMQ, System
 from tools.rabbitmq import RabbitMQ
 
 KAFKA_SETTINGS = {
@@ -25,6 +28,9 @@ KAFKA_SETTINGS = {
     "auto.create.topics.enable": "true",
 }
 AMQP_PORT, AMQPS_PORT, MANAGEMENT_PORT = 5672, 5671, 15672
+MOTO_PORT, MINISTACK_PORT = 5000, 4566
+MOTO_ACCOUNT = "123456789012"
+PROTOCOL = {KAFKA: "kafka", RABBITMQ: "amqp", MOTO: "sqs", MINISTACK: "sqs"}
 START_TIMEOUT_S = 20
 STOP_TIMEOUT_S = 10
 
@@ -34,7 +40,8 @@ class ServerFailed(Exception):
 
 
 def real_server(system: System, config: Mapping[str, str]) -> AbstractContextManager[str]:
-    return real_kafka(config) if system is KAFKA else real_rabbitmq(config)
+    start = {KAFKA: real_kafka, RABBITMQ: real_rabbitmq, MOTO: real_moto, MINISTACK: real_ministack}
+    return start[system](config)
 
 
 @contextmanager
@@ -58,22 +65,60 @@ def real_rabbitmq(config: Mapping[str, str]) -> Iterator[str]:
 
 
 @contextmanager
-def our_server(system: System, config: Mapping[str, str]) -> Iterator[str]:
+def real_moto(config: Mapping[str, str]) -> Iterator[str]:
+    with moto_server(MOTO_PORT) as address:
+        yield address.removeprefix("http://")
+
+
+@contextmanager
+def real_ministack(config: Mapping[str, str]) -> Iterator[str]:
+    with ministack_server(MINISTACK_PORT) as address:
+        yield address.removeprefix("http://")
+
+
+@contextmanager
+def our_moto() -> Iterator[str]:
+    """moto's suite starts each test with an empty account: its plugin starts a server for each."""
+    os.environ["PARITY_SERVE"] = json.dumps([mq(), "serve", "--only", "sqs", "--sqs-port", str(MOTO_PORT), "--aws-account", MOTO_ACCOUNT])
+    try:
+        yield f"127.0.0.1:{MOTO_PORT}"
+    finally:
+        del os.environ["PARITY_SERVE"]
+
+
+def our_server(system: System, config: Mapping[str, str]) -> AbstractContextManager[str]:
+    return our_moto() if system is MOTO else our_running_server(system, config)
+
+
+@contextmanager
+def our_running_server(system: System, config: Mapping[str, str]) -> Iterator[str]:
     directory = Path(tempfile.mkdtemp(prefix="parity-"))
     ready_file, log = directory / "ready.json", directory / "server.log"
-    command = [str(Path(sys.executable).with_name("mq")), "serve", "--data", str(directory / "data"), "--ready-file", str(ready_file)]
-    command += kafka_options(config) if system is KAFKA else rabbitmq_options(directory)
+    command = [mq(), "serve", "--data", str(directory / "data"), "--ready-file", str(ready_file)]
+    command += options_for(system, config, directory)
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         addresses = wait_until_ready(process, ready_file, log)
-        yield addresses["kafka" if system is KAFKA else "amqp"][0]
+        yield addresses[PROTOCOL[system]][0]
     finally:
         stop(process)
         text = log.read_text(errors="replace")
         shutil.rmtree(directory, ignore_errors=True)
     if "Traceback" in text:
         raise ServerFailed(f"The server logged a traceback:\n{text[-5000:]}")
+
+
+def mq() -> str:
+    return str(Path(sys.executable).with_name("mq"))
+
+
+def options_for(system: System, config: Mapping[str, str], directory: Path) -> Sequence[str]:
+    if system is KAFKA:
+        return kafka_options(config)
+    if system is RABBITMQ:
+        return rabbitmq_options(directory)
+    return ["--only", "sqs", "--sqs-port", str(MINISTACK_PORT)]
 
 
 def kafka_options(config: Mapping[str, str]) -> Sequence[str]:

@@ -59,3 +59,23 @@ where NAME is `aio-pika`, `aiormq`, `amqp-client.js`, `amqplib`, `kombu`, `pika`
 tag of a release. Most of these suites know no other ports than 5672, 5671 (TLS) and 15672: they must be free.
 """,
 )
+
+
+SQS_INTRODUCTION = """\
+# Other people's SQS and SNS suites
+
+The test suites of two other servers of Amazon SQS and SNS, run unmodified from a checkout through an endpoint, against `mq serve` and
+against the server whose suite it is, in the same run. The judge is AWS: what passes there has to pass here unless AWS itself would refuse
+it, and the table says why. This page is written by
+
+```
+python -m tools.parity moto --suite FOLDER
+python -m tools.parity ministack --suite FOLDER
+```
+
+where FOLDER is a checkout at the tag of a release. The ports 5000 (moto) and 4566 (ministack) must be free.
+"""
+
+MOTO = System(name="sqs", title="moto", version="5.2.5", introduction=SQS_INTRODUCTION)
+
+MINISTACK = System(name="sqs", title="ministack", version="1.4.21", introduction=SQS_INTRODUCTION)
