@@ -149,23 +149,22 @@ class ExchangePublisher(Publisher):
         return route
 
     def _merged(self, base: Properties, headers: Headers | None, timestamp_ms: int | None, for_queues: ForQueues) -> Properties:
-        changes: dict[str, object] = {}
         table = dict(base.headers)
+        timestamp, priority, expiration, delivery_mode = base.timestamp, base.priority, base.expiration, base.delivery_mode
         if headers is not None:
             table.update(_header_table(headers))
         if timestamp_ms is not None:
-            checked_count("timestamp_ms", timestamp_ms, 0, 2**63 - 1)
-            changes["timestamp"] = timestamp_ms // 1000
-            table[TIMESTAMP_HEADER] = timestamp_ms
+            table[TIMESTAMP_HEADER] = checked_count("timestamp_ms", timestamp_ms, 0, 2**63 - 1)
+            timestamp = timestamp_ms // 1000
         if "priority" in for_queues:
-            changes["priority"] = checked_count("priority", for_queues["priority"], 0, 255)
+            priority = checked_count("priority", for_queues["priority"], 0, 255)
         if "expiration_ms" in for_queues:
-            changes["expiration"] = str(checked_count("expiration_ms", for_queues["expiration_ms"], 0, LONGEST_EXPIRATION_MS))
+            expiration = str(checked_count("expiration_ms", for_queues["expiration_ms"], 0, LONGEST_EXPIRATION_MS))
         if "persistent" in for_queues:
-            changes["delivery_mode"] = 2 if checked_flag("persistent", for_queues["persistent"]) else 1
-        elif base.delivery_mode is None:
-            changes["delivery_mode"] = self._base.delivery_mode
-        return replace(base, headers=table, **changes)  # type: ignore[arg-type]
+            delivery_mode = 2 if checked_flag("persistent", for_queues["persistent"]) else 1
+        elif delivery_mode is None:
+            delivery_mode = self._base.delivery_mode
+        return replace(base, headers=table, timestamp=timestamp, priority=priority, expiration=expiration, delivery_mode=delivery_mode)
 
     def close(self, timeout_ms: float | None = None) -> None:
         try:

@@ -19,7 +19,7 @@ from message_queues.records.field_table import FieldTable, FieldValue, NarrowInt
 if TYPE_CHECKING:
     from message_queues.broker.broker import Broker
 
-Document = dict[str, object]
+Document = dict[str, Json]
 
 SECTIONS: Final = (
     "users",
@@ -71,7 +71,7 @@ def export(broker: "Broker", virtual_host: str | None = None) -> Document:
     return document
 
 
-def _named(items: Iterator[Document], virtual_host: str | None) -> list[Document]:
+def _named(items: Iterator[Document], virtual_host: str | None) -> list[Json]:
     """Of all, with their virtual host; of one, without it."""
     if virtual_host is None:
         return list(items)
@@ -190,7 +190,7 @@ def json_value(value: FieldValue) -> Json:
 # Import
 
 
-def import_definitions(broker: "Broker", document: Mapping[str, object], virtual_host: str | None = None) -> None:
+def import_definitions(broker: "Broker", document: Mapping[str, Json], virtual_host: str | None = None) -> None:
     """Into `virtual_host` alone, or wherever the document says. Raises BadDefinitions, before anything is changed."""
     sections = {name: _section(document, name) for name in (SECTIONS if virtual_host is None else OF_ONE_VIRTUAL_HOST)}
     steps: list[tuple[str, Callable[[], object]]] = []
@@ -206,17 +206,19 @@ def import_definitions(broker: "Broker", document: Mapping[str, object], virtual
             raise BadDefinitions(f"{name}: {error}") from error
 
 
-def _section(document: Mapping[str, object], name: str) -> list[Mapping[str, object]]:
+def _section(document: Mapping[str, Json], name: str) -> list[Document]:
     items = document.get(name, [])
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise BadDefinitions(f"{name} should be a list of objects")
-    return items
+    if isinstance(items, list):
+        objects = [item for item in items if isinstance(item, dict)]
+        if len(objects) == len(items):
+            return objects
+    raise BadDefinitions(f"{name} should be a list of objects")
 
 
 class _Item:
     """One object of a section, asked field by field."""
 
-    def __init__(self, section: str, told: Mapping[str, object]) -> None:
+    def __init__(self, section: str, told: Mapping[str, Json]) -> None:
         self._section = section
         self._told = told
 
@@ -237,7 +239,7 @@ class _Item:
             raise BadDefinitions(f"{self._section}: {key} should be true or false, not {value!r}")
         return value
 
-    def raw(self, key: str) -> object:
+    def raw(self, key: str) -> Json:
         return self._told.get(key)
 
     def table(self, key: str) -> FieldTable:
@@ -257,7 +259,7 @@ class _Item:
     def json(self, key: str) -> Json:
         if key not in self._told:
             raise BadDefinitions(f"{self._section}: {key} is missing in {dict(self._told)!r}")
-        return self._told[key]  # type: ignore[return-value]
+        return self._told[key]
 
 
 Steps = Iterator[Callable[[], object]]

@@ -46,7 +46,7 @@ from message_queues.broker.queues.queue_arguments import (
 )
 from message_queues.broker.queues.queue_home import QueueHome
 from message_queues.broker.queues.queue_settings import QueueSettings
-from message_queues.broker.queues.routing import Router
+from message_queues.broker.queues.routing import Recipients, Router
 from message_queues.broker.queues.stream_queue import StreamQueue
 from message_queues.errors import (
     AccessRefused,
@@ -174,14 +174,14 @@ class VirtualHost:
                 result = ROUTED | REFUSED
         return result
 
-    def dead_letter_targets(self, exchange_name: str, message: QueueMessage) -> tuple[AnyQueue, ...] | None:
+    def dead_letter_targets(self, exchange_name: str, message: QueueMessage) -> Recipients | None:
         exchange = self.exchanges.get(exchange_name)
         if exchange is None:
             return None
         exchange.published_in += 1
         recipients = self._route(exchange, message)
         exchange.published_out += len(recipients)
-        return recipients  # type: ignore[return-value]
+        return recipients
 
     def _release(self, exchange_name: str, message: QueueMessage) -> None:
         """A delayed message is due; its exchange may be gone."""

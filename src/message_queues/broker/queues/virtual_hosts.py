@@ -24,7 +24,8 @@ from message_queues.broker.queues.message import QueueMessage
 from message_queues.broker.queues.parameters import LIMITS, OPERATOR_POLICY, POLICY, Parameters
 from message_queues.broker.queues.policy import NO_POLICIES, AppliedPolicies, Policy, applied, policy_from, stored_policy
 from message_queues.broker.queues.queue_arguments import KINDS
-from message_queues.broker.queues.virtual_host import AnyQueue, QueueChurn, VirtualHost, VirtualHostHome
+from message_queues.broker.queues.routing import Recipients
+from message_queues.broker.queues.virtual_host import QueueChurn, VirtualHost, VirtualHostHome
 from message_queues.errors import InvalidArgument, VirtualHostNotFound
 
 DEFAULT_VIRTUAL_HOST: Final = "/"
@@ -154,7 +155,7 @@ class VirtualHosts(dict[str, VirtualHost]):
 
     # Dead letters
 
-    def dead_letter_targets(self, virtual_host: str, exchange: str, message: QueueMessage) -> tuple[AnyQueue, ...] | None:
+    def dead_letter_targets(self, virtual_host: str, exchange: str, message: QueueMessage) -> Recipients | None:
         host = self.get(virtual_host)
         return None if host is None else host.dead_letter_targets(exchange, message)
 

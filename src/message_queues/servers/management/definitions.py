@@ -10,6 +10,7 @@ from email.policy import HTTP
 import msgspec
 
 from message_queues.broker.queues.definitions import export, import_definitions
+from message_queues.broker.queues.events import Json
 from message_queues.errors import MessageQueuesError, StorageError
 from message_queues.servers.management.answers import Answer, bad_request, empty, not_found
 from message_queues.servers.management.authorization import administrators
@@ -56,7 +57,7 @@ def upload(call: Call) -> Answer | None:
     return empty(303, [("location", redirect)]) if redirect else None
 
 
-def decoded(body: bytes) -> dict[str, object]:
+def decoded(body: bytes) -> dict[str, Json]:
     """Raises Refused."""
     body = body.removeprefix(BYTE_ORDER_MARK)
     if not body:
