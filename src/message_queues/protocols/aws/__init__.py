@@ -1,0 +1,1 @@
+"""What Amazon's services have in common on the wire."""

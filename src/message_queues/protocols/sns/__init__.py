@@ -1,0 +1,1 @@
+"""Amazon SNS as bytes and meaning: no I/O, no clock, no broker."""
