@@ -4,29 +4,20 @@ Both start on free loopback ports with the same settings. `REAL_KAFKA=host:port`
 that run already, which lets several test processes share them.
 """
 
-import json
 import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
+from tests.serve_process import serving
 from tools.kafka import CannotInstall, KafkaCluster, install
 
 SETTINGS = {
     "group.initial.rebalance.delay.ms": "0",
     "group.min.session.timeout.ms": "1000",
 }
-START_TIMEOUT_S = 20
-STOP_TIMEOUT_S = 10
 HEAP = "384M"
 
 
@@ -79,36 +70,6 @@ def running_kafka(nodes: int) -> Iterator[ServerUnderTest]:
 
 @contextmanager
 def running_embedded(nodes: int) -> Iterator[ServerUnderTest]:
-    directory = Path(tempfile.mkdtemp(prefix="mq-under-test-"))
-    ready_file, log = directory / "ready.json", directory / "server.log"
-    command = [str(Path(sys.executable).with_name("mq")), "serve", "--only", "kafka", "--kafka-port", "0", "--brokers", str(nodes)]
-    command += ["--data", str(directory / "data"), "--ready-file", str(ready_file)]
-    for key, value in SETTINGS.items():
-        command += ["--config", f"{key}={value}"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    try:
-        addresses = wait_until_ready(process, ready_file, log)
-        yield ServerUnderTest("embedded", tuple(addresses))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        text = log.read_text(errors="replace")
-        shutil.rmtree(directory, ignore_errors=True)
-        # A traceback is never an answer, whatever the client made of it.
-        assert "Traceback" not in text, text[-5000:]
-
-
-def wait_until_ready(process: subprocess.Popen[bytes], ready_file: Path, log: Path) -> list[str]:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if ready_file.exists():
-            addresses = json.loads(ready_file.read_text())["kafka"]
-            assert isinstance(addresses, list)
-            return addresses
-        time.sleep(0.02)
-    raise AssertionError(f"mq serve did not get ready (exit code {process.poll()}):\n{log.read_text(errors='replace')[-5000:]}")
+    configs = [part for key, value in SETTINGS.items() for part in ("--config", f"{key}={value}")]
+    with serving("--only", "kafka", "--kafka-port", "0", "--brokers", str(nodes), *configs) as addresses:
+        yield ServerUnderTest("embedded", tuple(addresses["kafka"]))

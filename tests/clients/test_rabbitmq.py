@@ -2,8 +2,7 @@
 
 import contextlib
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,8 +22,8 @@ from message_queues.clients.queue_ports import (
 )
 from message_queues.message import DeliveryFailure, Properties, QueueRecord, Record, Verdict
 from tests.crash.server_process import ServerProcess
+from tests.patience import PATIENCE_S, eventually
 
-PATIENCE_S = 30.0
 OPTIONS = QueueProducerOptions(0, None, 500, 64_000_000, 60_000)
 
 
@@ -60,13 +59,6 @@ def process(tmp_path: Path) -> Iterator[ServerProcess]:
     made.end()
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.005)
-
-
 class Publishing:
     """Publishes numbers to a queue, as fast as the buffer lets it, and keeps what became of each."""
 
@@ -96,7 +88,7 @@ class Publishing:
         return on_delivery
 
     def flush(self) -> None:
-        wait_until(lambda: not self._producer.flush(0.1), "that everything is answered")
+        eventually(lambda: not self._producer.flush(0.1))
 
 
 class Reading:
@@ -135,7 +127,7 @@ def test_nothing_confirmed_is_lost_and_order_is_kept_when_the_broker_is_killed(p
     publishing = Publishing(producer, "orders")
     thread = threading.Thread(target=publishing.send, args=[range(10_000)], daemon=True)
     thread.start()
-    wait_until(lambda: len(publishing.confirmed) > 2000, "that enough was confirmed")
+    eventually(lambda: len(publishing.confirmed) > 2000)
     process.kill()
     process.start()
     thread.join(PATIENCE_S)
@@ -143,7 +135,7 @@ def test_nothing_confirmed_is_lost_and_order_is_kept_when_the_broker_is_killed(p
     assert publishing.failed == {}
     assert len(publishing.confirmed) == 10_000
     reading = Reading(client.consumer(QueueConsumerOptions("orders", 500)))
-    wait_until(lambda: len(set(reading.seen)) == 10_000, "that everything came")
+    eventually(lambda: len(set(reading.seen)) == 10_000)
     reading.close()
     assert list(dict.fromkeys(reading.seen)) == sorted(set(reading.seen))
     producer.close()
@@ -157,11 +149,11 @@ def test_a_consumer_goes_on_when_the_broker_is_killed(process: ServerProcess) ->
     publishing = Publishing(producer, "orders")
     publishing.send(range(1000))
     reading = Reading(client.consumer(QueueConsumerOptions("orders", 10)))
-    wait_until(lambda: len(reading.seen) > 100, "that reading began")
+    eventually(lambda: len(reading.seen) > 100)
     process.kill()
     process.start()
     publishing.send(range(1000, 2000))
-    wait_until(lambda: len(set(reading.seen)) == 2000, "that everything came")
+    eventually(lambda: len(set(reading.seen)) == 2000)
     reading.close()
     assert client.admin.counts("orders") == (0, 0)
     producer.close()
@@ -177,10 +169,10 @@ def test_an_exclusive_queue_is_there_again_with_its_bindings_when_the_broker_is(
     consumer.start()
     process.kill()
     process.start()
-    wait_until(lambda: consumed(client, "own"), "that the queue has its consumer again")
+    eventually(lambda: consumed(client, "own"))
     producer = client.producer(OPTIONS, "orders")
     producer.send(producer.route("orders", "", True), producer.prepared(Properties()), b"x", lambda *_: None)
-    wait_until(lambda: bool(consumer.fetch(1, 0.1)), "that the message came")
+    eventually(lambda: consumer.fetch(1, 0.1))
     producer.close()
     consumer.close()
     client.close()
@@ -201,7 +193,7 @@ def test_a_consumer_whose_queue_was_deleted_reads_the_next_one_of_that_name(clie
     client.admin.declare_queue(NewQueue(name))
     producer = client.producer(OPTIONS, name)
     Publishing(producer, name).send(range(3))
-    wait_until(lambda: reading.seen == [0, 1, 2], "that it reads again")
+    eventually(lambda: reading.seen == [0, 1, 2])
     reading.close()
     producer.close()
 
@@ -221,7 +213,7 @@ def test_a_connection_that_an_operator_closes_comes_back(client: QueueClient, na
             client.management.delete("connections", each["name"])
     publishing.send(range(100, 200))
     publishing.flush()
-    wait_until(lambda: set(reading.seen) == set(range(200)), "that everything came")
+    eventually(lambda: set(reading.seen) == set(range(200)))
     assert publishing.failed == {}
     reading.close()
     producer.close()

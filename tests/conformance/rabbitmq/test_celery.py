@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contract.rabbitmq.servers import RabbitMQUnderTest
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULE = "tests.conformance.rabbitmq.celery_tasks"
@@ -46,12 +45,13 @@ def worker(environment: dict[str, str], log: Path) -> Iterator[subprocess.Popen[
     command = [sys.executable, "-m", "celery", "-A", MODULE, "worker", "--pool", "solo", "--loglevel", "info"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+
+    def is_ready() -> bool:
+        assert process.poll() is None, log.read_text()[-3000:]
+        return b"ready." in log.read_bytes()
+
     try:
-        deadline = time.monotonic() + PATIENCE_S
-        while b"ready." not in log.read_bytes():
-            assert process.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < deadline, log.read_text()[-3000:]
-            time.sleep(0.05)
+        eventually(is_ready)
         yield process
     finally:
         process.terminate()

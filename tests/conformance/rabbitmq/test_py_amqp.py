@@ -1,6 +1,5 @@
 """Programs on py-amqp, the client beneath Kombu and Celery."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,8 +8,8 @@ import pytest
 
 from tests.conformance.rabbitmq.conftest import TlsServer
 from tests.contract.rabbitmq.servers import RabbitMQUnderTest
+from tests.patience import PATIENCE_S, eventually
 
-PATIENCE_S = 20
 Named = Callable[[str], str]
 
 
@@ -22,10 +21,7 @@ def connection(server: RabbitMQUnderTest) -> Iterator[Any]:
 
 def taken(channel: Any, queue: str) -> Any:
     """The next message, acknowledged."""
-    deadline = time.monotonic() + PATIENCE_S
-    while (message := channel.basic_get(queue)) is None:
-        assert time.monotonic() < deadline, f"nothing came to {queue}"
-        time.sleep(0.01)
+    message = eventually(lambda: channel.basic_get(queue))
     channel.basic_ack(message.delivery_tag)
     return message
 

@@ -7,7 +7,6 @@ statistics have come (every five seconds) is asked for until it is there.
 import base64
 import json
 import re
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,8 +18,8 @@ from pamqp.commands import Basic
 
 from tests.contract.rabbitmq.scene import Scene, path
 from tests.contract.recorded_answers import RecordedAnswers
+from tests.patience import eventually
 
-STATISTICS_S = 15
 EVERYTHING = {"configure": ".*", "write": ".*", "read": ".*"}
 OF_A_RUN = {"node", "cluster_name", "password_hash", "connection_name", "peer_host", "timestamp", "slave_nodes", "idle_since"}
 OF_A_RUN |= {"leader", "members", "online", "user_who_performed_action", "cluster_state"}
@@ -107,9 +106,7 @@ class Api:
 
     def soon(self, where: str, is_there: Callable[[Any], bool]) -> Any:
         """Asked until the statistics have come; said once."""
-        deadline = time.monotonic() + STATISTICS_S
-        while not is_there(self.answer("GET", where)[2]) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        eventually(lambda: is_there(self.answer("GET", where)[2]))
         return self.get(where)
 
 
@@ -841,11 +838,12 @@ def test_all_that_is_told_of_a_connection_and_its_channel(scene: Scene, api: Api
     client = scene.connect()
     client.open_channel()
     port = client.socket.getsockname()[1]
-    mine = ""
-    deadline = time.monotonic() + STATISTICS_S
-    while not mine and time.monotonic() < deadline:
+
+    def name() -> str:
         _, _, connections = api.answer("GET", "connections?columns=name,state")
-        mine = next((each["name"] for each in connections if f":{port} ->" in each["name"] and "state" in each), "")
+        return next((each["name"] for each in connections if f":{port} ->" in each["name"] and "state" in each), "")
+
+    mine = eventually(name)
     connection = api.answer("GET", path("connections", mine))[2]
     channel_path = path("channels", f"{mine} (1)")
     connection = {key: value for key, value in connection.items() if not key.startswith(OF_AN_IMPLEMENTATION)}
