@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tests.contract.rabbitmq.servers import ADDRESS_VARIABLE as RABBITMQ_VARIABLE
 from tests.servers_under_test import ADDRESS_VARIABLES, HEAP, SETTINGS
-from tools import java, kafka, node, rabbitmq, rabbitmqadmin
+from tools import aws_sdks, java, kafka, node, rabbitmq, rabbitmqadmin
 from tools.kafka import CannotInstall, KafkaCluster
 from tools.rabbitmq import RabbitMQ
 
@@ -34,6 +34,7 @@ RUNTIMES = (
     Runtime("the Java client", java.install),
     Runtime("Node's clients", node.install),
     Runtime("rabbitmqadmin", rabbitmqadmin.install),
+    *(Runtime(f"AWS's client {walk.name}", walk.install) for walk in aws_sdks.WALKS),
 )
 
 
@@ -43,7 +44,7 @@ def install_all() -> list[Runtime]:
     for runtime in RUNTIMES:
         try:
             runtime.install()
-        except (CannotInstall, rabbitmq.CannotInstall) as reason:
+        except (CannotInstall, rabbitmq.CannotInstall, aws_sdks.CannotInstall) as reason:
             print(f"not to be had: {runtime.name}. {reason}", flush=True)
             missing.append(runtime)
         else:
