@@ -3,18 +3,9 @@
 import typer
 
 from message_queues.cli.cluster import show
-from message_queues.cli.rabbitmq import (
-    LOCAL,
-    MANAGEMENT_PORT,
-    Login,
-    ManagementPort,
-    Password,
-    RabbitMQ,
-    Username,
-    VirtualHost,
-    rabbitmq,
-)
+from message_queues.cli.rabbitmq import on_rabbitmq
 from message_queues.messaging.rabbitmq_answers import answer_mappings, text_of
+from message_queues.messaging.rabbitmq_place import RabbitPlace
 
 FLAGS = ("durable", "auto_delete", "internal")
 
@@ -27,19 +18,13 @@ def of_a_cluster() -> None:
 
 
 @exchanges.command("list")
-def list_exchanges(
-    rabbitmq_: RabbitMQ = LOCAL,
-    management_port: ManagementPort = MANAGEMENT_PORT,
-    virtual_host: VirtualHost = "/",
-    username: Username = "guest",
-    password: Password = "guest",
-) -> None:
+@on_rabbitmq
+def list_exchanges(place: RabbitPlace) -> None:
     """All exchanges of the virtual host but the default one."""
-    with rabbitmq(Login(rabbitmq_, management_port, virtual_host, username, password)) as client:
-        listed = answer_mappings(client.management.get("exchanges", virtual_host))
-        rows = [
-            (text_of(each, "name"), text_of(each, "type"), ",".join(flag for flag in FLAGS if each.get(flag)) or "-")
-            for each in sorted(listed, key=lambda each: text_of(each, "name"))
-            if each.get("name")
-        ]
-        show(["exchange", "type", "flags"], rows)
+    listed = answer_mappings(place.management.get("exchanges", place.virtual_host))
+    rows = [
+        (text_of(each, "name"), text_of(each, "type"), ",".join(flag for flag in FLAGS if each.get(flag)) or "-")
+        for each in sorted(listed, key=lambda each: text_of(each, "name"))
+        if each.get("name")
+    ]
+    show(["exchange", "type", "flags"], rows)
