@@ -1,5 +1,6 @@
 """The tasks of a Celery application, as its documentation would have one write them; the addresses come from the environment."""
 
+import json
 import os
 import time
 
@@ -14,6 +15,7 @@ app.conf.update(
     result_chord_join_timeout=20,
     task_queue_max_priority=5,
     worker_enable_remote_control=True,
+    broker_transport_options=json.loads(os.environ.get("CELERY_TRANSPORT_OPTIONS", "{}")),
 )
 if kind := os.environ.get("CELERY_QUEUE_TYPE"):
     app.conf.update(task_default_queue_type=kind, task_default_exchange_type="topic", worker_detect_quorum_queues=True)
