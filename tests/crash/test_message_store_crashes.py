@@ -189,6 +189,18 @@ def test_a_killed_process_loses_nothing_that_was_flushed() -> None:
         _check_twice(file_system, promises, is_killed=True)
 
 
+def test_what_an_opened_store_takes_in_outlives_its_next_death() -> None:
+    for operation in OPERATIONS:
+        file_system, promises = _crash_at(operation)
+        file_system.restart()
+        owner = Owner(file_system, promises)
+        owner.append(9)
+        owner.acknowledge(*list(owner.live)[::2])
+        owner.flush()
+        file_system.restart()
+        assert set(Owner(file_system, Promises()).live) == set(owner.live)
+
+
 @pytest.mark.parametrize("seeds", [[None], range(4), range(4, 8)], ids=["wholly", "in part", "in part again"])
 def test_a_power_cut_loses_nothing_that_was_synced(seeds: list[int | None]) -> None:
     for operation in OPERATIONS:

@@ -35,10 +35,10 @@ class Promises:
 class Owner:
     """Uses a log as a partition does, and notes what it was promised."""
 
-    def __init__(self, file_system: MemoryFileSystem, promises: Promises) -> None:
+    def __init__(self, file_system: MemoryFileSystem, promises: Promises, open_files: int = 3) -> None:
         self.promises = promises
         self.recovered: list[BatchHeader] = []
-        self.log = open_log(file_system, SETTINGS, self.recovered)
+        self.log = open_log(file_system, SETTINGS, self.recovered, open_files)
 
     def append(self, count: int = 1, size: int = 100) -> None:
         offset = self.log.end_offset
@@ -182,6 +182,20 @@ def test_a_killed_process_loses_nothing_that_was_flushed() -> None:
         file_system, promises = _crash_at(operation)
         file_system.restart()
         _check_twice(file_system, promises, max(promises.flushed, promises.synced))
+
+
+@pytest.mark.parametrize("open_files", [3, 512])
+def test_what_a_recovered_log_takes_in_outlives_its_next_death(open_files: int) -> None:
+    for operation in OPERATIONS:
+        file_system, promises = _crash_at(operation)
+        file_system.restart()
+        owner = Owner(file_system, promises, open_files)
+        owner.promises = _cut_to(promises, owner.log.end_offset)
+        for size in (100, 1000, 100):
+            owner.append(2, size)
+            owner.flush()
+        file_system.restart()
+        _check(file_system, owner.promises, owner.promises.flushed)
 
 
 @pytest.mark.parametrize("seeds", [[None], range(4), range(4, 8)], ids=["wholly", "in part", "in part again"])

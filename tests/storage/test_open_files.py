@@ -45,6 +45,21 @@ def test_a_discarded_file_is_closed_and_opened_anew() -> None:
     assert open_files.get("/d/a") is not file
 
 
+def test_a_removed_file_is_closed_and_made_anew() -> None:
+    open_files = _open_files(2)
+    gone = open_files.get("/d/a", create=True)
+    open_files.remove("/d/a")
+    with pytest.raises(OSError, match="Bad file"):
+        gone.append([b"x"])
+    open_files.get("/d/a", create=True).append([b"new"])
+    assert open_files.file_system.read("/d/a") == b"new"
+
+
+def test_a_file_that_is_not_there_cannot_be_removed() -> None:
+    with pytest.raises(FileNotFoundError):
+        _open_files(2).remove("/d/missing")
+
+
 def test_all_files_below_a_directory_are_closed() -> None:
     open_files = _open_files(5)
     open_files.file_system.make_directories("/d/e/f")

@@ -116,6 +116,30 @@ def test_segments_behind_a_torn_one_are_cut_too() -> None:
     assert read_all(again) == written[: sizes[0] + again.cut.position]
 
 
+@pytest.mark.parametrize("left", [b"", b"torn"], ids=["made", "begun"])
+def test_a_segment_that_a_crash_left_without_a_batch_is_made_anew(left: bytes) -> None:
+    file_system = memory()
+    written = fill(open_log(file_system, SMALL), 11)
+    file_system.open(f"{DIRECTORY}/{11:020d}.log", create=True).append([left])
+    file_system.restart()
+    again = open_log(file_system, SMALL, limit=512)
+    written += fill(again, 3)
+    file_system.restart()
+    assert len(_log_files(file_system)) == 2
+    assert read_all(open_log(file_system, SMALL)) == written
+
+
+def test_a_first_segment_without_a_batch_is_made_anew_below_a_checkpoint() -> None:
+    file_system = memory()
+    file_system.make_directories(DIRECTORY)
+    file_system.open(f"{DIRECTORY}/{0:020d}.log", create=True)
+    open_log(file_system).close(b"state")
+    again = open_log(file_system, limit=512)
+    written = fill(again, 3)
+    file_system.restart()
+    assert read_all(open_log(file_system)) == written
+
+
 def test_a_missing_segment_below_the_recovery_point_is_damage() -> None:
     file_system = memory()
     log = open_log(file_system, SMALL)

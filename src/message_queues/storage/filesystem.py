@@ -223,7 +223,7 @@ class MemoryFile:
     def append(self, chunks: Sequence[bytes | memoryview]) -> None:
         inode = self._open_inode()
         data = b"".join(chunks)
-        self._file_system.begin(lambda: inode.content.extend(data[: self._file_system.random.randrange(len(data) + 1)]))
+        self._file_system.begin(lambda: inode.content.extend(data[: self._file_system.torn_at(len(data))]))
         room = self._file_system.take_space(len(data))
         inode.content += data[:room]
         if room < len(data):
@@ -379,6 +379,10 @@ class MemoryFileSystem:
                 partly()
             self._is_down = True
             raise CrashedError(f"crashed at operation {self.operations}")
+
+    def torn_at(self, size: int) -> int:
+        """How much of a write is done when the machine goes down: nothing, all, or anything in between."""
+        return self.random.choice((0, size, self.random.randint(0, size)))
 
     def take_space(self, size: int) -> int:
         if self.space_left is None:

@@ -413,7 +413,7 @@ class MessageStore:
         self._directory_changes = 1
         for name in names:
             if _REMOVABLE.fullmatch(name):
-                file_system.remove(f"{self._directory}/{name}")
+                self._open_files.remove(f"{self._directory}/{name}")
         found = {name for name in names if _NAME.fullmatch(name)}
         end = 0
         for name in sorted(found):
@@ -500,9 +500,8 @@ class MessageStore:
                 except OSError:
                     segment.needs_cut = True
             else:
-                self._open_files.discard(segment.path)
                 with suppress(OSError):
-                    self._open_files.file_system.remove(segment.path)
+                    self._open_files.remove(segment.path)
 
     def _roll(self, segments: _Segments, segment: MessageSegment) -> None:
         earlier = segments.active
@@ -571,10 +570,9 @@ class MessageStore:
 
     def _remove(self, segments: _Segments, segment: MessageSegment) -> None:
         """Removes the files of a segment without live messages, the messages first."""
-        self._open_files.discard(segment.path)
         self._directory_changes += 1
         with suppress(FileNotFoundError):
-            self._open_files.file_system.remove(segment.path)
+            self._open_files.remove(segment.path)
         segment.is_removed = True
         segments.all.remove(segment)
         self._unsynced.pop(segment, None)
@@ -599,10 +597,9 @@ class MessageStore:
         self._acks_to_remove = waiting
 
     def _remove_file(self, path: str) -> None:
-        self._open_files.discard(path)
         # What cannot be removed now is removed by the next opening.
         with suppress(OSError):
-            self._open_files.file_system.remove(path)
+            self._open_files.remove(path)
 
     # What another thread does.
 

@@ -34,10 +34,16 @@ class OpenFiles:
         return file
 
     def discard(self, path: str) -> None:
-        """Closes the file if it is open: it is about to be removed, or no longer needed."""
+        """Closes the file if it is open: it is about to be replaced, or no longer needed."""
         file = self._files.pop(path, None)
         if file is not None:
             file.close()
+
+    def remove(self, path: str) -> None:
+        """Removes the file, open or not; raises OSError."""
+        # An open handle would outlive the name: what is written next under this name would go into a file that nobody finds again.
+        self.discard(path)
+        self.file_system.remove(path)
 
     def discard_directory(self, directory: str) -> None:
         """Closes all files below the directory, which is about to be removed."""

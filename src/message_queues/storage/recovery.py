@@ -161,4 +161,4 @@ class Recovery:
             removable = _REMOVABLE_NAME.fullmatch(name)
             if removable is not None and removable[1] not in kept:
                 with suppress(OSError):
-                    self._open_files.file_system.remove(f"{self._directory}/{name}")
+                    self._open_files.remove(f"{self._directory}/{name}")

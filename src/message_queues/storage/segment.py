@@ -280,9 +280,8 @@ class Segment:
     def remove_files(self, open_files: OpenFiles) -> None:
         """What cannot be removed now is removed by the next opening."""
         for path in self.paths:
-            open_files.discard(path)
             with suppress(OSError):
-                open_files.file_system.remove(path)
+                open_files.remove(path)
 
     def rebuild_index(self, open_files: OpenFiles, index_interval_bytes: int) -> None:
         """Makes both indexes again from the log, up to the first batch that is damaged."""
