@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from message_queues.protocols.kafka.error_codes import ErrorCode
+from message_queues.protocols.kafka.messages.fetch import FetchPartition, FetchRequest, FetchResponse, FetchTopic
+from tests.contract.raw_client import ConnectionClosed, RawClient
 from tests.crash.load import PATIENCE_S, Administrator, Commits, Publisher, Stuck, value_of
 
 Records = dict[int, list[tuple[int, bytes]]]
 """partition -> (offset, value), in the order in which they were served."""
+LAST_FETCH_BY_NAME = 12
+"""Later versions ask by topic id."""
 
 
 def read_all(bootstrap_servers: str, topic: str, partitions: int) -> Records:
@@ -29,7 +34,10 @@ def read_all(bootstrap_servers: str, topic: str, partitions: int) -> Records:
     deadline = time.monotonic() + PATIENCE_S
     while unfinished:
         if time.monotonic() > deadline:
-            raise Stuck(f"partitions {sorted(unfinished)} did not come to their end within {PATIENCE_S} s")
+            raise Stuck(
+                f"partitions {sorted(unfinished)} did not come to their end within {PATIENCE_S} s\n"
+                + "\n".join(_where_it_stands(consumer, bootstrap_servers, topic, partition) for partition in sorted(unfinished))
+            )
         for message in consumer.consume(5_000, 0.1):
             partition, offset, value = message.partition(), message.offset(), message.value()
             assert partition is not None
@@ -43,6 +51,28 @@ def read_all(bootstrap_servers: str, topic: str, partitions: int) -> Records:
                 raise KafkaException(error)
     consumer.close()
     return records
+
+
+def _where_it_stands(consumer: Consumer, bootstrap_servers: str, topic: str, partition: int) -> str:
+    """How far the consumer came, and what each node says of the next record: the client keeps to itself what it tries again."""
+    (place,) = consumer.position([TopicPartition(topic, partition)])
+    watermarks = consumer.get_watermark_offsets(place, cached=True)
+    asked = FetchTopic(topic=topic, partitions=[FetchPartition(partition=partition, fetch_offset=max(place.offset, 0))])
+    said = [f"{address}: {_fetched(address, asked)}" for address in bootstrap_servers.split(",")]
+    return f"partition {partition}: at {place.offset} between {watermarks}; a Fetch is answered\n  " + "\n  ".join(said)
+
+
+def _fetched(address: str, asked: FetchTopic) -> str:
+    host, _, port = address.rpartition(":")
+    try:
+        with RawClient(host, int(port)) as client:
+            answer = client.ask(FetchRequest(max_wait_ms=0, min_bytes=0, topics=[asked]), LAST_FETCH_BY_NAME)
+    except (OSError, ConnectionClosed) as error:
+        return repr(error)
+    assert isinstance(answer, FetchResponse)
+    (partition,) = answer.responses[0].partitions
+    records = len(partition.records or b"")
+    return f"{ErrorCode(partition.error_code).name}, high watermark {partition.high_watermark}, {records} bytes of records"
 
 
 def record_violations(records: Records, publishers: Sequence[Publisher]) -> list[str]:
