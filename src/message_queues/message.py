@@ -1,23 +1,26 @@
 """What travels: `Message`, as a consumer reads it, and `Delivery`, the fate of one message that was published.
 
 Both are thin: a `Message` keeps the record as the client library handed it over and, but for its value, reads a field when asked for it.
-`QueueMessage` is the `Message` that comes from a queue of RabbitMQ, `Properties` what AMQP 0-9-1 says of one.
+`QueueMessage` is the `Message` that comes from a queue of RabbitMQ, `Properties` what AMQP 0-9-1 says of one. What comes from a queue of
+Amazon SQS is in `messaging/sqs_message.py`.
 """
 
 import json
 import logging
 import threading
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Protocol, TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from message_queues.errors import InvalidArgument, MessageQueuesError, TimedOut, Unsupported
 
 logger = logging.getLogger("message_queues.message")
 
-Headers: TypeAlias = Mapping[str, bytes | str | None] | list[tuple[str, bytes | str | None]]
+HeaderValue: TypeAlias = bytes | str | int | float | None
+"""Kafka takes bytes, str and None; SQS and SNS bytes, str and numbers."""
+Headers: TypeAlias = Mapping[str, HeaderValue] | Sequence[tuple[str, HeaderValue]]
 """Headers of a message to publish: a mapping, or pairs where a name occurs twice. Kafka keeps order and duplicates (KIP-82)."""
 
 TIMESTAMP_HEADER = "timestamp_in_ms"
@@ -94,10 +97,13 @@ class Acknowledger(Protocol):
     def acknowledge(self, record: Record) -> None: ...
 
 
-class Judge(Protocol):
+Judged_contra = TypeVar("Judged_contra", contravariant=True)
+
+
+class Judge(Protocol[Judged_contra]):
     """Whoever passes on what became of a message of a queue."""
 
-    def settle(self, record: QueueRecord, verdict: Verdict) -> None: ...
+    def settle(self, record: Judged_contra, verdict: Verdict) -> None: ...
 
 
 class Message:
@@ -179,6 +185,21 @@ class Message:
         """What AMQP says of it; None if it was read from a topic."""
         return None
 
+    @property
+    def message_id(self) -> str | None:
+        """The id that SQS gave it; None of another system's."""
+        return None
+
+    @property
+    def group_id(self) -> str | None:
+        """The message group that it was sent in to SQS; None of another system's, and of one without."""
+        return None
+
+    @property
+    def receive_count(self) -> int | None:
+        """How often SQS has handed it out, this time included; None of another system's."""
+        return None
+
     def text(self) -> str:
         """The value as UTF-8 text. Raises InvalidArgument where it is not."""
         try:
@@ -213,17 +234,42 @@ class Message:
         return f"Message({self.topic!r}, partition={self.partition}, offset={self.offset}, key={self.key!r})"
 
 
-class QueueMessage(Message):
-    """One message read from a queue of RabbitMQ."""
+Settled = TypeVar("Settled", bound=Record)
+
+
+class SettledMessage(Message, Generic[Settled]):
+    """One message read from a queue: finished, given back or rejected by itself."""
 
     __slots__ = ("_delivery", "_judge", "is_settled")
 
-    def __init__(self, record: QueueRecord, judge: Judge) -> None:
+    def __init__(self, record: Settled, judge: Judge[Settled]) -> None:
         self._record = self._delivery = record
         self._judge = judge
         self.value = record.value()
         self.is_settled = False
         """Whether `ack`, `nack` or `reject` was called."""
+
+    def ack(self) -> None:
+        """This message is finished: its queue forgets it.
+
+        A second call does nothing, nor does one that comes after the connection was lost: then the queue delivers it again.
+        """
+        self._settle(Verdict.ACK)
+
+    def nack(self, *, requeue: bool = True) -> None:
+        """Give it back to its queue, or with `requeue=False` reject it; once, as `ack`."""
+        self._settle(Verdict.REQUEUE if requeue else Verdict.REJECT)
+
+    def _settle(self, verdict: Verdict) -> None:
+        if not self.is_settled:
+            self.is_settled = True
+            self._judge.settle(self._delivery, verdict)
+
+
+class QueueMessage(SettledMessage[QueueRecord]):
+    """One message read from a queue of RabbitMQ."""
+
+    __slots__ = ()
 
     @property
     def queue(self) -> str:
@@ -256,22 +302,6 @@ class QueueMessage(Message):
         properties = self._delivery.properties
         exact = properties.headers.get(TIMESTAMP_HEADER)
         return exact if isinstance(exact, int) else (properties.timestamp or 0) * 1000
-
-    def ack(self) -> None:
-        """This message is finished: its queue forgets it.
-
-        A second call does nothing, nor does one that comes after the connection was lost: then the queue delivers it again.
-        """
-        self._settle(Verdict.ACK)
-
-    def nack(self, *, requeue: bool = True) -> None:
-        """Give it back to its queue, or with `requeue=False` reject it; once, as `ack`."""
-        self._settle(Verdict.REQUEUE if requeue else Verdict.REJECT)
-
-    def _settle(self, verdict: Verdict) -> None:
-        if not self.is_settled:
-            self.is_settled = True
-            self._judge.settle(self._delivery, verdict)
 
     def __repr__(self) -> str:
         again = ", redelivered" if self.redelivered else ""
@@ -344,6 +374,16 @@ class Delivery:
         """The topic it was published to; of RabbitMQ, the exchange or queue."""
         return self._office.topic
 
+    @property
+    def message_id(self) -> str | None:
+        """The id that SQS or SNS gave it, once it is stored; None of another system's."""
+        return None
+
+    @property
+    def sequence_number(self) -> str | None:
+        """Its number in its group, of a FIFO queue or topic, once it is stored; None of another system's."""
+        return None
+
     def result(self, timeout_ms: float | None = None) -> "Delivery":
         """Wait until its fate is known; return itself.
 
@@ -388,6 +428,9 @@ class Delivery:
             self.offset = report.offset()
         else:
             self.error = self._office.failed(self, failure)
+        self._know()
+
+    def _know(self) -> None:
         self.done = True
         if self._listeners is not None:
             self._tell()

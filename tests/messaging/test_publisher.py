@@ -77,7 +77,7 @@ def test_wrong_arguments_are_named(publisher: TopicPublisher, producer: MemoryPr
     with pytest.raises(InvalidArgument, match="key is int: it must be bytes, str or None"):
         publisher.publish(b"x", key=5)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match=r"headers=\[\('h', 5\)\]: each must be a str name"):
-        publisher.publish(b"x", headers={"h": 5})  # type: ignore[dict-item]
+        publisher.publish(b"x", headers={"h": 5})
 
 
 def test_callbacks_hear_of_each_delivery_even_late(publisher: TopicPublisher) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ssl import SSLContext, create_default_context
 
+from message_queues.clients.aws_ports import AwsClient
 from message_queues.clients.ports import Client
 from message_queues.clients.queue_ports import QueueClient
 from message_queues.errors import InvalidArgument, MissingDependency
@@ -49,6 +50,29 @@ def connect_rabbitmq(address: RabbitAddress) -> QueueClient:
             raise
         raise MissingDependency("a RabbitMQ cluster needs the package pika: pip install 'message-queues[rabbitmq]'") from error
     return RabbitClient(address)
+
+
+@dataclass(frozen=True, slots=True)
+class AwsAddress:
+    """Where SQS and SNS are, and who asks: by default whom boto3's usual configuration says, at AWS."""
+
+    region: str
+    endpoint_url: str | None = None
+    session: object = field(default=None, repr=False)
+    """A boto3.Session of the program's own."""
+    keys: tuple[str, str] | None = field(default=None, repr=False)
+    """An access key and its secret; then nothing of the machine's configuration is used, its proxies neither."""
+
+
+def connect_aws(address: AwsAddress) -> AwsClient:
+    """A client of SQS and SNS in one region. Opens no connection yet. Raises MissingDependency without boto3."""
+    try:
+        from message_queues.clients.aws import Boto3Client
+    except ImportError as error:
+        if error.name is None or not error.name.startswith(("boto3", "botocore")):
+            raise
+        raise MissingDependency("Amazon SQS and SNS need the package boto3: pip install 'message-queues[sqs]'") from error
+    return Boto3Client(address)
 
 
 def tls_context(ca_file: str | None, cert_file: str | None, key_file: str | None) -> SSLContext:

@@ -22,7 +22,7 @@ LONGEST_EXPIRATION_MS = 2**32 - 1
 ROOM_S = 0.1
 """`publish` looks again so often whether there is room."""
 
-_KNOWN = frozenset(ForQueues.__annotations__)
+_KNOWN = frozenset(("routing_key", "priority", "expiration_ms", "mandatory", "persistent", "properties"))
 
 
 @dataclass(frozen=True, slots=True)

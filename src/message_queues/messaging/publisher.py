@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from typing import TypedDict, Unpack, cast
 
 from message_queues.clients.ports import Confirming, HeaderPairs, ProduceCall, Producer
 from message_queues.errors import Closed, InvalidArgument, MessageQueuesError, MessagesLost, TimedOut
@@ -69,7 +69,7 @@ class PublisherSettings:
 
 
 class ForQueues(TypedDict, total=False):
-    """What only a message to RabbitMQ has."""
+    """What only a message to RabbitMQ, or to SQS and SNS, has."""
 
     routing_key: str
     """What the exchange routes by; "" if the publisher has none of its own."""
@@ -82,6 +82,12 @@ class ForQueues(TypedDict, total=False):
     """Whether it survives a restart of the broker, in a durable queue."""
     properties: Properties
     """All that AMQP says of a message; what is given beside it goes before it."""
+    group_id: str
+    """SQS and SNS: the message group, whose order a FIFO queue keeps."""
+    deduplication_id: str
+    """SQS and SNS: a FIFO queue drops a second one for five minutes."""
+    delay_ms: float
+    """SQS: it can be received after so long."""
 
 
 class Publisher(ABC):
@@ -116,8 +122,9 @@ class Publisher(ABC):
         """Hand one message over; it is sent with others, after at most `linger_ms`.
 
         `value`: bytes or str as they are, dict, list or dataclass as JSON. `timestamp_ms`: since 1970. `on_delivery` is called with the
-        `Delivery` once its fate is known, from the publisher's thread. To a topic: `key` and `partition`; to an exchange or queue:
-        `routing_key`, `priority`, `expiration_ms`, `mandatory`, `persistent`, `properties`.
+        `Delivery` once its fate is known, from the publisher's thread. To a topic: `key` and `partition`; to an exchange or queue of
+        RabbitMQ: `routing_key`, `priority`, `expiration_ms`, `mandatory`, `persistent`, `properties`; to SQS and SNS: `group_id`, or
+        `key`, `deduplication_id`, `delay_ms`.
 
         Waits while the buffer is full. Raises TimedOut if that lasts longer than `max_block_ms`, InvalidArgument, Closed.
         """
@@ -363,10 +370,11 @@ class SyncPublisher(TopicPublisher):
 
 
 def _pairs(headers: Headers) -> HeaderPairs:
+    """A value that Kafka does not take, the client library refuses."""
     if isinstance(headers, Mapping):
-        return list(headers.items())
+        return cast(HeaderPairs, list(headers.items()))
     if isinstance(headers, list | tuple):
-        return list(headers)
+        return cast(HeaderPairs, list(headers))
     raise InvalidArgument(f"headers is {type(headers).__name__}: it must be a mapping, or a list of (name, value) pairs")
 
 
