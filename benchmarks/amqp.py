@@ -9,8 +9,6 @@ RabbitMQ syncs persistent messages before it confirms them, so this project's se
     python -m benchmarks.amqp [--only confirm,consume,…] [--quick] [--peers ours] [--unsynced] [--json FILE] [--write-readme]
 """
 
-import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -24,13 +22,14 @@ from pathlib import Path
 from pamqp import commands
 
 from benchmarks.amqp_connection import Connection, Refused
-from benchmarks.amqp_peers import AmqpPeer, EmbeddedServer, PeerFailed, RealRabbitMQ, UnsyncedServer, cpu_seconds, resident_bytes
-from benchmarks.comparison import Row, Target, at_least_times, at_most, at_most_times, machine, replace_between_marks, table
+from benchmarks.amqp_peers import AmqpPeer, EmbeddedServer, RealRabbitMQ, UnsyncedServer
+from benchmarks.answers import Answers, Question, in_turn
+from benchmarks.broker_process import PeerFailed, cpu_seconds, resident_bytes
+from benchmarks.command_line import comparison_parser, report
+from benchmarks.comparison import at_least_times, at_most, at_most_times, machine
+from benchmarks.loads import LoadFailed, outcome_of, start_load
 
-ROOT = Path(__file__).resolve().parent.parent
-README = Path(__file__).with_name("README.md")
 MIB = 2**20
-LOAD_TIMEOUT_S = 300
 SETTLE_S = 2.0
 QUEUES = tuple(f"bench-{number}" for number in range(10))
 MANY_QUEUES = 10_000
@@ -40,10 +39,6 @@ PREFETCH = 500
 PACES = (1_000, 10_000)
 """Publishes per second of the latency rows beside half of what RabbitMQ takes."""
 TWICE = at_least_times(2)
-
-
-class LoadFailed(Exception):
-    """A load generator ended with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +55,6 @@ QUICK = Effort(rounds=1, messages=40_000, pika_messages=2_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a row is about."""
-
-    section: str
-    what: str
-    unit: str
-    target: Target | None = None
-
-
-class Answers:
-    """Every peer's figures to every question, in the order in which they were first asked."""
-
-    def __init__(self) -> None:
-        self._figures: dict[Question, dict[str, list[float]]] = {}
-        self.failures: list[str] = []
-
-    def add(self, question: Question, peer: str, value: float) -> None:
-        self._figures.setdefault(question, {}).setdefault(peer, []).append(value)
-        print(f"  {peer:9} {question.what}: {value:,.4g} {question.unit}", file=sys.stderr, flush=True)
-
-    def failed(self, peer: str, what: str, error: Exception) -> None:
-        self.failures.append(f"{peer}, {what}: {error}")
-        print(f"  {peer:9} {what} FAILED: {error}", file=sys.stderr, flush=True)
-
-    def rows(self) -> list[Row]:
-        return [
-            Row(asked.section, asked.what, asked.unit, tuple(found.get("ours", ())), tuple(found.get("rabbitmq", ())), asked.target)
-            for asked, found in self._figures.items()
-        ]
-
-
-@dataclass(frozen=True, slots=True)
 class Bench:
     """What all sections need."""
 
@@ -102,9 +65,8 @@ class Bench:
 
     def in_turn(self, peers: dict[str, AmqpPeer]) -> Iterator[tuple[str, AmqpPeer]]:
         """Each round with each peer; who goes first alternates."""
-        for number in range(self.effort.rounds):
-            for name in self.names if number % 2 == 0 else tuple(reversed(self.names)):
-                yield name, peers[name]
+        for _, name in in_turn(self.names, self.effort.rounds):
+            yield name, peers[name]
 
     def ask(self, question: Question, name: str, measured: Callable[[], float]) -> None:
         try:
@@ -113,36 +75,21 @@ class Bench:
             self.answers.failed(name, question.what, error)
 
 
-# Loads in processes of their own
+# Loads
 
 
-def start_load(module: str, load: str, peer: AmqpPeer, arguments: Sequence[object]) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", f"benchmarks.{module}", load, "--address", peer.address, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-
-
-def outcome_of(load: "subprocess.Popen[str]") -> dict[str, float]:
-    """Wait for a load generator and read the last line that it printed."""
-    try:
-        output, errors = load.communicate(timeout=LOAD_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        load.kill()
-        load.communicate()
-        raise LoadFailed(f"a load did not end within {LOAD_TIMEOUT_S} s") from None
-    if load.returncode != 0:
-        raise LoadFailed(errors.strip().rpartition("\n")[2] or f"a load ended with code {load.returncode}")
-    outcome: dict[str, float] = json.loads(output.strip().rpartition("\n")[2])
-    return outcome
+def start_on(peer: AmqpPeer, module: str, load: str, arguments: Sequence[object]) -> "subprocess.Popen[str]":
+    return start_load(module, load, "--address", peer.address, *arguments)
 
 
 def run_load(load: str, peer: AmqpPeer, queues: Sequence[str], *arguments: object) -> dict[str, float]:
-    return outcome_of(start_load("amqp_load", load, peer, ["--queues", ",".join(queues), *arguments]))
+    return outcome_of(start_on(peer, "amqp_load", load, ["--queues", ",".join(queues), *arguments]))
 
 
 def consumed_while(peer: AmqpPeer, queues: Sequence[str], messages: int, prefetch: int, publish: Sequence[object]) -> float:
     """Messages a second from the first publish to the last delivery, consumer and publisher in two processes."""
     options = ["--queues", ",".join(queues), "--messages", messages, "--prefetch", prefetch]
-    consumer = start_load("amqp_load", "consume", peer, options)
+    consumer = start_on(peer, "amqp_load", "consume", options)
     assert consumer.stdout is not None
     if consumer.stdout.readline().strip() != "ready":
         outcome_of(consumer)
@@ -193,9 +140,9 @@ def measure_confirm(bench: Bench, peers: dict[str, AmqpPeer]) -> None:
         cost = Question("Broker CPU of publishing with confirms", what, "CPU s per million", at_most_times(1))
         options = ["--messages", bench.effort.messages, *durability(is_persistent)[1]]
         for name, peer in bench.in_turn(peers):
-            before = cpu_seconds(peer)
+            before = cpu_seconds(peer.pid)
             bench.ask(question, name, lambda: run_load("confirm", peer, QUEUES[:count], *options)["per_second"])  # noqa: B023
-            bench.answers.add(cost, name, (cpu_seconds(peer) - before) * 1e6 / bench.effort.messages)
+            bench.answers.add(cost, name, (cpu_seconds(peer.pid) - before) * 1e6 / bench.effort.messages)
             empty(peer)
 
 
@@ -319,7 +266,7 @@ def measure_pika(bench: Bench, peers: dict[str, AmqpPeer]) -> None:
             options = ["--queue", QUEUES[0], "--messages", messages]
             if load == "consume":
                 run_load("confirm", peer, QUEUES[:1], "--messages", messages, "--persistent")
-            bench.ask(question, name, lambda: outcome_of(start_load("pika_load", load, peer, options))["per_second"])  # noqa: B023
+            bench.ask(question, name, lambda: outcome_of(start_on(peer, "pika_load", load, options))["per_second"])  # noqa: B023
             empty(peer)
 
 
@@ -328,7 +275,7 @@ def measure_queues(bench: Bench, peers: dict[str, AmqpPeer]) -> None:
     names = [f"many-{number}" for number in range(MANY_QUEUES)]
     # RabbitMQ begins the rows from here with the memory of the rows before, so growth is what is compared.
     for name, peer in peers.items():
-        before = resident_bytes(peer)
+        before = resident_bytes(peer.pid)
         connection = Connection(peer.address)
         started = time.perf_counter()
         for queue in names:
@@ -337,7 +284,7 @@ def measure_queues(bench: Bench, peers: dict[str, AmqpPeer]) -> None:
         bench.answers.add(Question(section, "declare", "s", at_most_times(1)), name, time.perf_counter() - started)
         time.sleep(SETTLE_S)
         target = at_most(100)
-        bench.answers.add(Question(section, "memory that they take", "MiB", target), name, (resident_bytes(peer) - before) / MIB)
+        bench.answers.add(Question(section, "memory that they take", "MiB", target), name, (resident_bytes(peer.pid) - before) / MIB)
         connection.close()
     one = Question(section, "publish with confirms, persistent, to 1 of them", "msg/s", TWICE)
     all_of_them = Question(section, "publish with confirms, persistent, to all in turn", "msg/s", TWICE)
@@ -383,17 +330,16 @@ PEERS: dict[str, Callable[[Path], AmqpPeer]] = {"ours": EmbeddedServer, "rabbitm
 def measure_start(bench: Bench) -> None:
     started = Question("Start and idle", "process start until a channel is open", "s", at_most(0.5))
     resident = Question("Start and idle", "resident memory, idle", "MiB", at_most(60))
-    for number in range(bench.effort.rounds):
-        for name in bench.names:
-            peer = PEERS[name](bench.directory / f"start-{name}-{number}")
-            try:
-                bench.answers.add(started, name, peer.start())
-                time.sleep(SETTLE_S)
-                bench.answers.add(resident, name, resident_bytes(peer) / MIB)
-            except PeerFailed as error:
-                bench.answers.failed(name, "start", error)
-            finally:
-                peer.stop()
+    for number, name in in_turn(bench.names, bench.effort.rounds):
+        peer = PEERS[name](bench.directory / f"start-{name}-{number}")
+        try:
+            bench.answers.add(started, name, peer.start())
+            time.sleep(SETTLE_S)
+            bench.answers.add(resident, name, resident_bytes(peer.pid) / MIB)
+        except PeerFailed as error:
+            bench.answers.failed(name, "start", error)
+        finally:
+            peer.stop()
 
 
 def measure_under_load(bench: Bench, sections: Sequence[str]) -> None:
@@ -415,42 +361,13 @@ def measure_under_load(bench: Bench, sections: Sequence[str]) -> None:
                 bench.answers.failed("both", section, error)
         resident = Question("Memory", f"resident after {', '.join(sections)}", "MiB")
         for name, peer in peers.items():
-            bench.answers.add(resident, name, resident_bytes(peer) / MIB)
-
-
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="This project's AMQP server beside RabbitMQ.")
-    parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {', '.join(SECTIONS)}")
-    parser.add_argument("--peers", default="ours,rabbitmq", help="one of ours, rabbitmq, or both in the order of the first round")
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--rounds", type=int, help="instead of three")
-    parser.add_argument("--unsynced", action="store_true", help="this project's server as it comes, without --fsync")
-    parser.add_argument("--json", type=Path, help="write every figure of every round here")
-    parser.add_argument("--write-readme", action="store_true", help="replace the table in benchmarks/README.md")
-    arguments = parser.parse_args()
-    arguments.only = arguments.only.split(",")
-    arguments.peers = tuple(arguments.peers.split(","))
-    for given, known in ((arguments.only, SECTIONS), (arguments.peers, tuple(PEERS))):
-        if unknown := set(given) - set(known):
-            parser.error(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
-    return arguments
-
-
-def report(arguments: argparse.Namespace, answers: Answers) -> str:
-    rows = answers.rows()
-    conditions = f"{machine()}; RabbitMQ 3.10.8; ours {'without' if arguments.unsynced else 'with'} --fsync"
-    text = f"{conditions}.\n\n{table(rows, 'RabbitMQ')}\n"
-    if answers.failures:
-        text += "\nFailed:\n\n" + "".join(f"- {failure}\n" for failure in answers.failures)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"conditions": conditions, "rows": [row.as_json() for row in rows]}, indent=1) + "\n")
-    if arguments.write_readme:
-        replace_between_marks(README, "amqp", text)
-    return text
+            bench.answers.add(resident, name, resident_bytes(peer.pid) / MIB)
 
 
 def main() -> int:
-    arguments = parse_arguments()
+    parser = comparison_parser("This project's AMQP server beside RabbitMQ.", SECTIONS, tuple(PEERS))
+    parser.add_argument("--unsynced", action="store_true", help="this project's server as it comes, without --fsync")
+    arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
     if arguments.unsynced:
         PEERS["ours"] = UnsyncedServer
@@ -465,8 +382,8 @@ def main() -> int:
             measure_start(bench)
         if loaded := [section for section in LOADED_SECTIONS if section in arguments.only]:
             measure_under_load(bench, loaded)
-    print(report(arguments, answers))
-    return 1 if answers.failures else 0
+    conditions = f"{machine()}; RabbitMQ 3.10.8; ours {'without' if arguments.unsynced else 'with'} --fsync"
+    return report(arguments, answers, conditions, mark="amqp", peer="RabbitMQ")
 
 
 if __name__ == "__main__":

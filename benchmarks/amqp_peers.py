@@ -5,8 +5,6 @@ server runs with --fsync: RabbitMQ syncs persistent messages before it confirms 
 """
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -14,17 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.amqp_connection import Connection
+from benchmarks.broker_process import PeerFailed, stop
 from tools.rabbitmq import RabbitMQ
 
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 PROBE_INTERVAL_S = 0.005
 START_TIMEOUT_S = 90
-STOP_TIMEOUT_S = 60
-
-
-class PeerFailed(Exception):
-    """A broker did not start, or ended by itself."""
 
 
 class AmqpPeer(Protocol):
@@ -40,16 +32,6 @@ class AmqpPeer(Protocol):
         ...
 
     def stop(self) -> None: ...
-
-
-def cpu_seconds(peer: AmqpPeer) -> float:
-    """User and system time of the process since it started."""
-    fields = Path(f"/proc/{peer.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-
-
-def resident_bytes(peer: AmqpPeer) -> int:
-    return int(Path(f"/proc/{peer.pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 def seconds_until_it_serves(address: str, started: float) -> float:
@@ -96,14 +78,7 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process)
 
 
 class UnsyncedServer(EmbeddedServer):

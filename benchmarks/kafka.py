@@ -7,8 +7,6 @@ own (benchmarks/raw_socket.py, benchmarks/librdkafka.py), which share the cores 
     python -m benchmarks.kafka [--only throughput,small,…] [--quick] [--peers ours] [--json FILE] [--write-readme]
 """
 
-import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -22,13 +20,14 @@ from pathlib import Path
 import confluent_kafka
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from benchmarks.comparison import Row, Target, at_least_times, at_most, at_most_times, machine, replace_between_marks, table
-from benchmarks.peers import Peer, PeerFailed, apache_kafka, embedded_server
+from benchmarks.answers import Answers, Question, in_turn
+from benchmarks.broker_process import PeerFailed, cpu_seconds, resident_bytes
+from benchmarks.command_line import comparison_parser, report
+from benchmarks.comparison import at_least_times, at_most, at_most_times, machine
+from benchmarks.loads import LOAD_TIMEOUT_S, LoadFailed, outcome_of, start_load
+from benchmarks.peers import Peer, apache_kafka, embedded_server
 
-ROOT = Path(__file__).resolve().parent.parent
-README = Path(__file__).with_name("README.md")
 MIB = 2**20
-LOAD_TIMEOUT_S = 300
 SETTLE_S = 2.0
 """How long a broker is left alone before its idle memory is read."""
 RATES = (1_000, 5_000, 20_000)
@@ -37,10 +36,6 @@ TOPIC_PARTITIONS = 12
 PARTITION_TOPICS, PARTITIONS_PER_TOPIC = 10, 1_000
 """Kafka refuses some thousands of partitions in one request (POLICY_VIOLATION), so each topic is a request of its own."""
 OPEN_FILES = 640
-
-
-class LoadFailed(Exception):
-    """A load generator ended with an error, or what it sent is not all there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +54,6 @@ QUICK = Effort(rounds=1, messages_of_100_bytes=500_000, messages_of_1000_bytes=1
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What a row is about."""
-
-    section: str
-    what: str
-    unit: str
-    target: Target | None = None
-
-
-class Answers:
-    """Every peer's figures to every question, in the order in which they were first asked."""
-
-    def __init__(self) -> None:
-        self._figures: dict[Question, dict[str, list[float]]] = {}
-        self.failures: list[str] = []
-
-    def add(self, question: Question, peer: str, value: float) -> None:
-        self._figures.setdefault(question, {}).setdefault(peer, []).append(value)
-        print(f"  {peer:15} {question.what}: {value:,.4g} {question.unit}", file=sys.stderr, flush=True)
-
-    def failed(self, peer: str, error: Exception) -> None:
-        self.failures.append(f"{peer}: {error}")
-        print(f"  {peer:15} FAILED: {error}", file=sys.stderr, flush=True)
-
-    def rows(self) -> list[Row]:
-        return [
-            Row(asked.section, asked.what, asked.unit, tuple(found.get("ours", ())), tuple(found.get("kafka", ())), asked.target)
-            for asked, found in self._figures.items()
-        ]
-
-
-@dataclass(frozen=True, slots=True)
 class Bench:
     """What all sections need."""
 
@@ -99,26 +62,22 @@ class Bench:
     effort: Effort
     answers: Answers
 
-    def in_turn(self, rounds: int) -> Iterator[tuple[int, str]]:
-        """Each round with each peer; who goes first alternates."""
-        names = list(self.makers)
-        for number in range(rounds):
-            for name in names if number % 2 == 0 else reversed(names):
-                yield number, name
+    def in_turn(self) -> Iterator[tuple[int, str]]:
+        return in_turn(tuple(self.makers), self.effort.rounds)
 
 
 def measure_start(bench: Bench) -> None:
     """Fresh directories; Kafka's is formatted before the clock starts."""
     started = Question("Start and idle", "process start until Metadata is answered", "s", at_most(0.3))
     resident = Question("Start and idle", "resident memory, idle", "MiB", at_most(60))
-    for number, name in bench.in_turn(bench.effort.rounds):
+    for number, name in bench.in_turn():
         peer = bench.makers[name](bench.directory / f"start-{name}-{number}")
         try:
             bench.answers.add(started, name, peer.start())
             time.sleep(SETTLE_S)
-            bench.answers.add(resident, name, peer.resident_bytes() / MIB)
+            bench.answers.add(resident, name, resident_bytes(peer.pid) / MIB)
         except PeerFailed as error:
-            bench.answers.failed(name, error)
+            bench.answers.failed(name, "start", error)
         finally:
             peer.stop()
 
@@ -134,7 +93,7 @@ def measure_under_load(bench: Bench, sections: Sequence[str]) -> None:
             LOADED_SECTIONS[section](bench, peers)
         resident = Question("Memory", f"resident after the load of {', '.join(sections)}", "MiB")
         for name, peer in peers.items():
-            bench.answers.add(resident, name, peer.resident_bytes() / MIB)
+            bench.answers.add(resident, name, resident_bytes(peer.pid) / MIB)
 
 
 def measure_throughput(bench: Bench, peers: dict[str, Peer]) -> None:
@@ -162,10 +121,10 @@ def throughput_of(bench: Bench, name: str, peer: Peer, load: ThroughputLoad, is_
     try:
         create_topics(peer, {load.topic: load.partitions})
         for command in ("produce", "consume"):
-            cpu_before = peer.cpu_seconds()
+            cpu_before = cpu_seconds(peer.pid)
             arguments = ["--messages", load.messages, "--value-bytes", load.value_bytes, "--partitions", load.partitions]
             outcome = run_load("librdkafka", command, peer, load.topic, arguments)
-            cpu = peer.cpu_seconds() - cpu_before
+            cpu = cpu_seconds(peer.pid) - cpu_before
             if is_warming:
                 continue
             rate = Question(section, f"{command} {what}", "msg/s", at_least_times(1))
@@ -174,7 +133,7 @@ def throughput_of(bench: Bench, name: str, peer: Peer, load: ThroughputLoad, is_
             bench.answers.add(spent, name, cpu / million)
         delete_topics(peer, [load.topic])
     except (LoadFailed, PeerFailed) as error:
-        bench.answers.failed(name, error)
+        bench.answers.failed(name, section, error)
 
 
 def measure_small(bench: Bench, peers: dict[str, Peer]) -> None:
@@ -188,11 +147,11 @@ def measure_small(bench: Bench, peers: dict[str, Peer]) -> None:
     )
     for connections in CONNECTIONS:
         what = f"{connections} connection{'s' if connections > 1 else ''}"
-        for _, name in bench.in_turn(bench.effort.rounds):
+        for _, name in bench.in_turn():
             try:
                 outcome, cpu = small_requests(peers[name], connections, bench.effort.seconds)
             except (LoadFailed, PeerFailed) as error:
-                bench.answers.failed(name, error)
+                bench.answers.failed(name, what, error)
                 continue
             bench.answers.add(Question(section, what, "requests/s", at_least_times(1)), name, outcome["requests_per_second"])
             bench.answers.add(Question(section, f"{what}, p50", "ms"), name, outcome["p50_ms"])
@@ -208,15 +167,15 @@ def warm(bench: Bench, peers: dict[str, Peer], prepare: Callable[[Peer], object]
             for _ in range(bench.effort.warm_rounds):
                 load(peer)
         except (LoadFailed, PeerFailed) as error:
-            bench.answers.failed(name, error)
+            bench.answers.failed(name, "warming", error)
 
 
 def small_requests(peer: Peer, connections: int, seconds: float) -> tuple[dict[str, float], float]:
     """The outcome and the broker's CPU seconds. The topic must have grown by exactly what was acknowledged."""
-    held, cpu_before = records_in(peer, "small"), peer.cpu_seconds()
+    held, cpu_before = records_in(peer, "small"), cpu_seconds(peer.pid)
     arguments = ["--partitions", TOPIC_PARTITIONS, "--connections", connections, "--seconds", seconds, "--warm-seconds", seconds / 3]
     outcome = run_load("raw_socket", None, peer, "small", arguments)
-    cpu = peer.cpu_seconds() - cpu_before
+    cpu = cpu_seconds(peer.pid) - cpu_before
     # Under load Kafka may tell a new consumer of older ends for a moment.
     deadline = time.monotonic() + 10
     while (grown := records_in(peer, "small") - held) != outcome["all_requests"]:
@@ -230,11 +189,11 @@ def measure_latency(bench: Bench, peers: dict[str, Peer]) -> None:
     warm(bench, peers, lambda peer: create_topics(peer, {"latency": 4}), lambda peer: publish(peer, 20_000, bench.effort.seconds, True))
     for rate in RATES:
         for is_followed in (False, True):
-            for _, name in bench.in_turn(bench.effort.rounds):
+            for _, name in bench.in_turn():
                 try:
                     outcome = publish(peers[name], rate, bench.effort.seconds, is_followed)
                 except (LoadFailed, PeerFailed) as error:
-                    bench.answers.failed(name, error)
+                    bench.answers.failed(name, f"publish at {rate:,} msg/s", error)
                     continue
                 section = f"Latency, publish to {'consume' if is_followed else 'acknowledgement'} (librdkafka, linger 0)"
                 bench.answers.add(Question(section, f"{rate:,} msg/s, p50", "ms"), name, outcome["p50_ms"])
@@ -246,7 +205,7 @@ def publish(peer: Peer, rate: int, seconds: float, is_followed: bool) -> dict[st
     arguments = ["--partitions", 4, "--rate", rate, "--seconds", seconds]
     if not is_followed:
         return run_load("librdkafka", "publish", peer, "latency", arguments)
-    with start_load("librdkafka", "follow", peer, "latency", arguments) as follower:
+    with start_on(peer, "latency", "librdkafka", "follow", arguments) as follower:
         try:
             assert follower.stdout is not None
             follower.stdout.readline()  # "ready"
@@ -258,13 +217,13 @@ def publish(peer: Peer, rate: int, seconds: float, is_followed: bool) -> dict[st
 
 def measure_partitions(bench: Bench) -> None:
     """10,000 partitions of one node: none with a record at first, then each with one."""
-    for number, name in bench.in_turn(bench.effort.rounds):
+    for number, name in bench.in_turn():
         peer = bench.makers[name](bench.directory / f"partitions-{name}-{number}")
         try:
             peer.start()
             partitions_of(bench, name, peer)
         except (LoadFailed, PeerFailed) as error:
-            bench.answers.failed(name, error)
+            bench.answers.failed(name, "10,000 partitions", error)
         finally:
             peer.stop()
 
@@ -297,7 +256,7 @@ def restarted(bench: Bench, name: str, peer: Peer, state: str) -> None:
 def footprint(bench: Bench, name: str, peer: Peer, state: str) -> None:
     section = "10,000 partitions"
     time.sleep(SETTLE_S)
-    bench.answers.add(Question(section, f"resident memory ({state})", "MiB", at_most(150)), name, peer.resident_bytes() / MIB)
+    bench.answers.add(Question(section, f"resident memory ({state})", "MiB", at_most(150)), name, resident_bytes(peer.pid) / MIB)
     bench.answers.add(Question(section, f"open files ({state})", "files", at_most(OPEN_FILES)), name, peer.open_files())
 
 
@@ -357,28 +316,12 @@ def watermarks_of(consumer: confluent_kafka.Consumer, partition: confluent_kafka
         return low, high
 
 
-def start_load(module: str, command: str | None, peer: Peer, topic: str, arguments: Sequence[object]) -> "subprocess.Popen[str]":
-    program = [sys.executable, "-m", f"benchmarks.{module}", *([command] if command else [])]
-    options = ["--address", peer.address, "--topic", topic, *map(str, arguments)]
-    return subprocess.Popen([*program, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
-
-
 def run_load(module: str, command: str | None, peer: Peer, topic: str, arguments: Sequence[object]) -> dict[str, float]:
-    return outcome_of(start_load(module, command, peer, topic, arguments))
+    return outcome_of(start_on(peer, topic, module, command, arguments))
 
 
-def outcome_of(load: "subprocess.Popen[str]") -> dict[str, float]:
-    """Wait for a load generator and read the line it printed."""
-    try:
-        output, errors = load.communicate(timeout=LOAD_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        load.kill()
-        load.communicate()
-        raise LoadFailed(f"a load did not end within {LOAD_TIMEOUT_S} s") from None
-    if load.returncode != 0:
-        raise LoadFailed(errors.strip().rpartition("\n")[2] or f"a load ended with code {load.returncode}")
-    outcome: dict[str, float] = json.loads(output)
-    return outcome
+def start_on(peer: Peer, topic: str, module: str, command: str | None, arguments: Sequence[object]) -> "subprocess.Popen[str]":
+    return start_load(module, *([command] if command else []), "--address", peer.address, "--topic", topic, *arguments)
 
 
 LOADED_SECTIONS: dict[str, Callable[[Bench, dict[str, Peer]], None]] = {
@@ -399,38 +342,8 @@ def measure(bench: Bench, sections: Sequence[str]) -> None:
         measure_partitions(bench)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="This project's Kafka server beside Apache Kafka.")
-    parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {', '.join(SECTIONS)}")
-    parser.add_argument("--peers", default="ours,kafka", help="one of ours, kafka, or both in the order of the first round")
-    parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
-    parser.add_argument("--rounds", type=int, help="instead of three")
-    parser.add_argument("--json", type=Path, help="write every figure of every round here")
-    parser.add_argument("--write-readme", action="store_true", help="replace the table in benchmarks/README.md")
-    arguments = parser.parse_args()
-    arguments.only = arguments.only.split(",")
-    arguments.peers = arguments.peers.split(",")
-    for given, known in ((arguments.only, SECTIONS), (arguments.peers, tuple(PEERS))):
-        if unknown := set(given) - set(known):
-            parser.error(f"{', '.join(sorted(unknown))}: not one of {', '.join(known)}")
-    return arguments
-
-
-def report(arguments: argparse.Namespace, answers: Answers) -> str:
-    rows = answers.rows()
-    conditions = f"{machine()}; librdkafka {confluent_kafka.libversion()[0]}; Apache Kafka 4.3.1 with a heap of 1 GB"
-    text = f"{conditions}.\n\n{table(rows, 'Apache Kafka')}\n"
-    if answers.failures:
-        text += "\nFailed:\n\n" + "".join(f"- {failure}\n" for failure in answers.failures)
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps({"conditions": conditions, "rows": [row.as_json() for row in rows]}, indent=1) + "\n")
-    if arguments.write_readme:
-        replace_between_marks(README, "kafka", text)
-    return text
-
-
 def main() -> int:
-    arguments = parse_arguments()
+    arguments = comparison_parser("This project's Kafka server beside Apache Kafka.", SECTIONS, tuple(PEERS)).parse_args()
     effort = QUICK if arguments.quick else FULL
     if arguments.rounds:
         effort = Effort(arguments.rounds, effort.messages_of_100_bytes, effort.messages_of_1000_bytes, effort.seconds, effort.warm_rounds)
@@ -440,8 +353,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="benchmark-kafka-") as directory:
         bench = Bench({name: PEERS[name] for name in arguments.peers}, Path(directory), effort, answers)
         measure(bench, arguments.only)
-    print(report(arguments, answers))
-    return 1 if answers.failures else 0
+    conditions = f"{machine()}; librdkafka {confluent_kafka.libversion()[0]}; Apache Kafka 4.3.1 with a heap of 1 GB"
+    return report(arguments, answers, conditions, mark="kafka", peer="Apache Kafka")
 
 
 if __name__ == "__main__":

@@ -5,26 +5,19 @@ process for broker and controller, 1 GB heap, G1) is what tools/kafka installs.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.broker_process import PeerFailed, stop
 from benchmarks.kafka_requests import ClusterView, ask_metadata
 from tools.kafka.cluster import LOG4J, format_storage, free_ports, java
 from tools.kafka.installation import install
 
 PROBE_INTERVAL_S = 0.004
 START_TIMEOUT_S = 120
-STOP_TIMEOUT_S = 180
-CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-
-
-class PeerFailed(Exception):
-    """A broker did not start, or ended by itself."""
 
 
 class Peer:
@@ -68,24 +61,8 @@ class Peer:
         raise PeerFailed(f"{self.name} did not come to the expected state within {timeout_s:.0f} s: {self._last_output()}")
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL when that takes too long."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-    def cpu_seconds(self) -> float:
-        """User and system time of the process since it started."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-
-    def resident_bytes(self) -> int:
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * PAGE_BYTES
+        stop(process)
 
     def open_files(self) -> int:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
