@@ -38,6 +38,14 @@ def test_configurations_of_kafka_are_merged_one_by_one_in_the_same_order(tmp_pat
     assert settings.config == {"num.partitions": "3", "log.retention.ms": "2", "log.roll.ms": "1"}
 
 
+def test_credentials_are_merged_one_by_one_too(tmp_path: Path) -> None:
+    file = written(tmp_path, '[aws_credentials]\nAKIDFILE = "s1"\nAKIDBOTH = "s2"\n')
+    environment = {"MQ_SERVE_AWS_CREDENTIALS": "AKIDBOTH=wJalr/XUtn+FEMI=;AKIDENV=s4"}
+    settings = load_settings({"aws_credentials": ["AKIDFLAG=s5"]}, environment, str(file))
+    expected = {"AKIDFILE": "s1", "AKIDBOTH": "wJalr/XUtn+FEMI=", "AKIDENV": "s4", "AKIDFLAG": "s5"}
+    assert settings.aws_credentials == expected
+
+
 def test_the_environment_can_name_the_file(tmp_path: Path) -> None:
     assert load_settings({}, {"MQ_SERVE_CONFIG_FILE": str(written(tmp_path, "fsync = true"))}).fsync
 
@@ -80,7 +88,7 @@ def test_a_configuration_given_as_a_flag_is_never_divided() -> None:
         ({"clock": "manuel"}, "--clock should be system or manual (did you mean manual?), not 'manuel'"),
         (
             {"only": "kafak"},
-            "--only should be protocols with commas between them, each one of: kafka, amqp, management, prometheus "
+            "--only should be protocols with commas between them, each one of: kafka, amqp, management, prometheus, sqs "
             "(did you mean kafka?), not 'kafak'",
         ),
         ({"config": ["num.partitions"]}, "--config should be KEY=VALUE, not ['num.partitions']"),
@@ -94,6 +102,9 @@ def test_a_configuration_given_as_a_flag_is_never_divided() -> None:
             "--rabbitmq-version should be one of 3.10, 3.13, 4.0, 4.2, 4.3, not '3.9'",
         ),
         ({"brokers": "3", "node_ids": "1,2"}, "3 brokers were asked for, but 2 node ids given: (1, 2)"),
+        ({"aws_account": "42"}, "--aws-account should be an account number of twelve digits, not '42'"),
+        ({"aws_region": "Frankfurt"}, "--aws-region should be a region such as us-east-1, not 'Frankfurt'"),
+        ({"chaos": "yes"}, "--chaos should be a whole number, 0 or more, not 'yes'"),
         ({"brokers": "3", "kafka_port": "65534"}, "3 nodes from port 65534 on would need ports beyond 65535"),
     ],
 )
@@ -112,7 +123,7 @@ def test_a_wrong_variable_is_refused_with_the_nearest_one() -> None:
     [
         ("brokrs = 3", "{file} has the unknown key brokrs (did you mean brokers?)"),
         ("brokers = true", "brokers in {file} should be a whole number, 1 or more, not 'true'"),
-        ("config = 3", "config in {file} should be a table of Kafka's broker configurations, not 3"),
+        ("config = 3", "config in {file} should be a table of KEY = VALUE, not 3"),
         ("brokers = ", "the configuration file {file} is no TOML: Invalid value (at end of document)"),
     ],
 )

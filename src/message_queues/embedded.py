@@ -4,6 +4,7 @@ with embedded.start(brokers=3) as server:
     server.kafka            # ["127.0.0.1:40001", "127.0.0.1:40002", "127.0.0.1:40003"]
     server.amqp             # "127.0.0.1:40004"
     server.management       # "127.0.0.1:40005"
+    server.sqs              # "http://127.0.0.1:40007"
 
 The only door from what a program calls to the server. Without a data directory the server has one of its own and removes it when it stops.
 """
@@ -36,7 +37,7 @@ START_S = 30.0
 STOP_S = 10.0
 READY_STEP_S = 0.01
 
-PORTS = ("kafka_port", "amqp_port", "management_port", "prometheus_port")
+PORTS = ("kafka_port", "amqp_port", "management_port", "prometheus_port", "sqs_port")
 """All of them are free ones."""
 
 DEFAULT_CONFIG: Mapping[str, str] = {"group.initial.rebalance.delay.ms": "0"}
@@ -67,6 +68,11 @@ class EmbeddedServer(ABC):
     def management(self) -> str:
         """Where RabbitMQ's management HTTP API is."""
         return self.addresses["management"][0]
+
+    @property
+    def sqs(self) -> str:
+        """The endpoint URL of Amazon SQS and SNS: any credentials and any region will do."""
+        return f"http://{self.addresses['sqs'][0]}"
 
     def stop(self) -> None:
         """Stop it; what was acknowledged is on disk. A second call does nothing."""
@@ -214,7 +220,9 @@ def _importing_server() -> "type[Server]":
 def _settings(data: str | None, brokers: int, config: Mapping[str, str]) -> "ServerSettings":
     from message_queues.settings import ServerSettings
 
-    return ServerSettings(data=data, brokers=brokers, kafka_port=(0,), amqp_port=0, management_port=0, prometheus_port=0, config=config)
+    return ServerSettings(
+        data=data, brokers=brokers, kafka_port=(0,), amqp_port=0, management_port=0, prometheus_port=0, sqs_port=0, config=config
+    )
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

@@ -1,7 +1,8 @@
 """The settings of `mq serve`: an option is a field, a default and a sentence.
 
 Flag, environment variable, TOML key and the reference page `docs/serve.md` are derived from the fields of ServerSettings. What counts
-first: the flag, then the environment, then the file, then the default. Configurations of Kafka are merged one by one in the same order.
+first: the flag, then the environment, then the file, then the default. Options of many entries (Kafka's configurations, credentials) are
+merged one by one in the same order.
 """
 
 import dataclasses
@@ -13,7 +14,7 @@ from typing import TypeAlias, TypeVar
 
 from message_queues.errors import InvalidArgument
 
-PROTOCOLS = ("kafka", "amqp", "management", "prometheus")
+PROTOCOLS = ("kafka", "amqp", "management", "prometheus", "sqs")
 RABBITMQ_VERSIONS = ("3.10", "3.13", "4.0", "4.2", "4.3")
 ENVIRONMENT_PREFIX = "MQ_SERVE_"
 FILE_VARIABLE = ENVIRONMENT_PREFIX + "CONFIG_FILE"
@@ -68,6 +69,18 @@ def rabbitmq_version(text: str) -> str:
 
 def user_names(text: str) -> tuple[str, ...]:
     return () if text == "none" else tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def aws_account(text: str) -> str:
+    if not re.fullmatch(r"[0-9]{12}", text):
+        raise ValueError("an account number of twelve digits")
+    return text
+
+
+def aws_region(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+        raise ValueError("a region such as us-east-1")
+    return text
 
 
 def node_ids(text: str) -> tuple[int, ...]:
@@ -142,6 +155,29 @@ class ServerSettings:
     )
     management_port: int = option(15672, "Port of RabbitMQ's management HTTP API; 0 picks a free one.", "PORT", port)
     prometheus_port: int = option(15692, "Port where Prometheus finds RabbitMQ's metrics; 0 picks a free one.", "PORT", port)
+    sqs_port: int = option(9324, "Port of Amazon SQS and SNS; 0 picks a free one.", "PORT", port)
+    aws_credentials: Mapping[str, str] = dataclasses.field(
+        default_factory=no_configs,
+        metadata={
+            "option": (
+                "Access key and secret of a user of SQS and SNS; can be given more than once. If any is given, signatures are checked; "
+                "without, every signature and none is accepted.",
+                "KEY=SECRET",
+                assignments,
+            )
+        },
+    )
+    aws_account: str = option(
+        "000000000000", "Account of a request to SQS or SNS; an access key of twelve digits names one of its own.", "NUMBER", aws_account
+    )
+    aws_region: str = option("us-east-1", "Region of a request to SQS or SNS that names none.", "REGION", aws_region)
+    chaos: int | None = option(
+        None,
+        "Seed of what the real SQS may do now and then: duplicates, receives that find nothing, other orders on standard queues, "
+        "attributes that change late. Without it nothing of that happens.",
+        "SEED",
+        number(0),
+    )
     brokers: int = option(1, "How many Kafka nodes the server simulates.", "COUNT", number(1))
     node_ids: tuple[int, ...] = option((), "Numbers of the nodes; without them they count from 0.", "ID[,ID…]", node_ids)
     config: Mapping[str, str] = dataclasses.field(
@@ -276,7 +312,7 @@ class Option:
 
     @property
     def can_be_repeated(self) -> bool:
-        return self.name == "config"
+        return self.name in MERGED
 
     def value(self, text: str | Sequence[str], given_as: str) -> Setting:
         """`given_as` is the name that the user knows it by: a flag, a variable or a key in a file."""
@@ -291,6 +327,9 @@ def options() -> Iterator[Option]:
         sentence, metavar, parse = field.metadata["option"]
         yield Option(field.name, {} if field.default is dataclasses.MISSING else field.default, sentence, metavar, parse)
 
+
+MERGED = ("config", "aws_credentials")
+"""Options whose entries are merged; TOML has a table for each."""
 
 OPTIONS: dict[str, Option] = {each.name: each for each in options()}
 
@@ -312,13 +351,11 @@ def load_settings(flags: Mapping[str, str | Sequence[str]], environment: Mapping
     """
     file = file or environment.get(FILE_VARIABLE)
     values: dict[str, Setting] = {}
-    configs: dict[str, str] = {}
     for source in (from_file(file) if file else {}, from_environment(environment), from_flags(flags)):
-        values.update(source)
-        given = source.get("config")
-        if isinstance(given, Mapping):
-            configs.update(given)
-    return ServerSettings(**{**values, "config": configs})  # type: ignore[arg-type]  # each was parsed by its own option
+        for name, value in source.items():
+            before = values.get(name)
+            values[name] = {**before, **value} if isinstance(before, Mapping) and isinstance(value, Mapping) else value
+    return ServerSettings(**values)  # type: ignore[arg-type]  # each was parsed by its own option
 
 
 def from_flags(flags: Mapping[str, str | Sequence[str]]) -> dict[str, Setting]:
@@ -355,10 +392,10 @@ def from_file(path: str) -> dict[str, Setting]:
         known = OPTIONS.get(key.replace("-", "_"))
         if known is None:
             raise InvalidArgument(f"{path} has the unknown key {key}{nearest(key, tuple(OPTIONS))}")
-        if known.name == "config":
+        if known.can_be_repeated:
             if not isinstance(value, dict):
-                raise InvalidArgument(f"config in {path} should be a table of Kafka's broker configurations, not {value!r}")
-            values["config"] = dict(flattened(value))
+                raise InvalidArgument(f"{key} in {path} should be a table of {known.metavar.replace('=', ' = ')}, not {value!r}")
+            values[known.name] = dict(flattened(value))
         else:
             values[known.name] = known.value(toml_text(value), f"{key} in {path}")
     return values

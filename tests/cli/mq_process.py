@@ -66,6 +66,8 @@ def serving(directory: Path, *arguments: str, variables: Mapping[str, str] | Non
             "0",
             "--prometheus-port",
             "0",
+            "--sqs-port",
+            "0",
             "--ready-file",
             str(ready_file),
             *arguments,

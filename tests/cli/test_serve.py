@@ -45,12 +45,12 @@ def test_its_addresses_are_printed_and_written_as_json(tmp_path: Path) -> None:
 def test_every_protocol_has_its_address(tmp_path: Path) -> None:
     with serving(tmp_path) as server:
         told = json.loads(server.ready_file.read_text())
-        assert set(told) == {"pid", "kafka", "amqp", "management", "prometheus"}
-        assert all(connects(told[protocol][0]) for protocol in ("amqp", "management", "prometheus"))
+        assert set(told) == {"pid", "kafka", "amqp", "management", "prometheus", "sqs"}
+        assert all(connects(told[protocol][0]) for protocol in ("amqp", "management", "prometheus", "sqs"))
 
 
-@pytest.mark.parametrize("protocol", ["amqp", "management", "prometheus"])
-def test_a_port_of_rabbitmq_that_is_taken_is_named_with_its_flag(tmp_path: Path, protocol: str) -> None:
+@pytest.mark.parametrize("protocol", ["amqp", "management", "prometheus", "sqs"])
+def test_a_port_that_is_taken_is_named_with_its_flag(tmp_path: Path, protocol: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         said = refused("--kafka-port", "0", f"--{protocol}-port", str(port), code=1)

@@ -22,7 +22,7 @@ PATIENCE_S = 20
 API_OF_REQUEST: dict[type[Message], Api] = {api.request: api for api in APIS.values()}
 CONFIG = {"group.initial.rebalance.delay.ms": "0", "group.min.session.timeout.ms": "1", "num.partitions": "3"}
 
-FREE_PORTS: dict[str, Any] = {"amqp_port": 0, "management_port": 0, "prometheus_port": 0}
+FREE_PORTS: dict[str, Any] = {"amqp_port": 0, "management_port": 0, "prometheus_port": 0, "sqs_port": 0}
 
 
 class ConnectionClosed(Exception):

@@ -61,7 +61,7 @@ def complain(message: str, exit_code: int) -> int:
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="mq serve",
-        description="A server that speaks the protocols of Kafka and RabbitMQ, durable on disk, in one process.",
+        description="A server that speaks the protocols of Kafka, RabbitMQ and Amazon SQS and SNS, durable on disk, in one process.",
         epilog="Every option can also stand in the environment or in a TOML file. See docs/serve.md.",
         allow_abbrev=False,
     )
@@ -124,6 +124,7 @@ def make_room_for_files(settings: ServerSettings) -> None:
     """The limit that most systems start a process with, 1024, is less than the connections and log files of a busy server."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     ports = len(settings.all_node_ids) * settings.serves("kafka") + settings.serves("amqp") + (settings.amqps_port is not None)
+    ports += settings.serves("sqs")
     wanted = settings.max_open_files + settings.max_connections * max(ports, 1) + SPARE_FILES
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from message_queues.broker.broker import Broker, BrokerSettings, Turn
 from message_queues.broker.clock import Clock, ManualClock, SystemClock
 from message_queues.errors import InvalidArgument, PortTaken, StorageError
+from message_queues.servers.aws.server import AwsServer
 from message_queues.servers.kafka.connection import KafkaConnection, KafkaNode, Limits
 from message_queues.servers.management.server import ManagementServer
 from message_queues.servers.prometheus import PrometheusServer
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Addresses = dict[str, list[str]]
+HttpServer = ManagementServer | PrometheusServer | AwsServer
 
 STORAGE_THREADS = 16
 """They only wait for the disk: as many files are synced side by side with --fsync."""
@@ -66,7 +68,7 @@ class Server:
         """From `start` on, if AMQP or its management is served."""
         self.shovels: Shovels | None = None
         """From `start` on, with `amqp`."""
-        self._http: list[ManagementServer | PrometheusServer] = []
+        self._http: list[HttpServer] = []
         self._definitions: dict[str, Any] = {}
         """Of RabbitMQ, to be imported at the start."""
 
@@ -80,6 +82,8 @@ class Server:
                 self.addresses["kafka"] = await self._listen_kafka()
             if any(map(self.settings.serves, ("amqp", "management", "prometheus"))):
                 await self._listen_rabbitmq()
+            if self.settings.serves("sqs"):
+                self.addresses["sqs"] = [await self._listen_aws()]
             if isinstance(self.clock, ManualClock):
                 self.addresses["clock"] = [await self._listen_clock(self.clock)]
             undo.pop_all()
@@ -251,7 +255,19 @@ class Server:
         except ValueError as error:
             raise InvalidArgument(f"--load-definitions {path} cannot be imported: {error}") from error
 
-    async def _listen_http(self, server: ManagementServer | PrometheusServer, port: int, flag: str) -> str:
+    async def _listen_aws(self) -> str:
+        settings = self.settings
+        server = AwsServer(
+            self.broker,
+            account=settings.aws_account,
+            region=settings.aws_region,
+            credentials=settings.aws_credentials,
+            max_request_bytes=settings.max_request_bytes,
+            max_connections=settings.max_connections,
+        )
+        return await self._listen_http(server, settings.sqs_port, "--sqs-port")
+
+    async def _listen_http(self, server: HttpServer, port: int, flag: str) -> str:
         self._http.append(server)
         try:
             return await server.listen(self.settings.host, port)
