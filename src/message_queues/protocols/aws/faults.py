@@ -5,6 +5,7 @@ from typing import Final
 from message_queues.errors import MessageQueuesError
 
 CLIENT_ERROR: Final = 400
+UNKNOWN_OPERATION: Final = "UnknownOperationException"
 
 
 class AwsFault(MessageQueuesError):
@@ -39,8 +40,9 @@ def missing_parameter(name: str) -> AwsFault:
 
 def invalid_action(action: str) -> AwsFault:
     """SQS, Common Errors: "InvalidAction: The action or operation requested is invalid. Verify that the action is typed correctly."."""
-    return AwsFault("UnknownOperationException", f"The action {action[:128]} is not valid for this endpoint.", query_code="InvalidAction")
+    return AwsFault(UNKNOWN_OPERATION, f"The action {action[:128]} is not valid for this endpoint.", query_code="InvalidAction")
 
 
 def missing_action() -> AwsFault:
-    return AwsFault("UnknownOperationException", "The request must contain the parameter Action.", query_code="MissingAction")
+    """Query without an action. AWS answers `<UnknownOperationException/>` and 404, as it does for any path that it does not know."""
+    return AwsFault(UNKNOWN_OPERATION, "The request must contain the parameter Action.", status=404)

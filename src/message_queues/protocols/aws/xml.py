@@ -12,7 +12,7 @@ from typing import Any, Final, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 
-from message_queues.protocols.aws.faults import AwsFault
+from message_queues.protocols.aws.faults import UNKNOWN_OPERATION, AwsFault
 from message_queues.protocols.aws.query import extras, plain
 from message_queues.protocols.aws.shapes import QueryList, QueryMap
 
@@ -32,6 +32,8 @@ def escaped(text: str) -> str:
 
 
 def fault_document(fault: AwsFault, namespace: str, request_id: str) -> bytes:
+    if fault.query_code == UNKNOWN_OPERATION:
+        return b"<UnknownOperationException/>\n"
     kind = "Sender" if fault.is_sender else "Receiver"
     return (
         f'{PROLOGUE}<ErrorResponse xmlns="{namespace}"><Error><Type>{kind}</Type><Code>{escaped(fault.query_code)}</Code>'
@@ -46,16 +48,16 @@ class ResponseWriter:
         self._write = _struct_writer(response) if response else None
         self._action = action
         self._head = f'{PROLOGUE}<{action}Response xmlns="{namespace}">'
+        self._empty = [f"<{action}Result/>"] if response else []
 
     def write(self, response: Struct | None, request_id: str) -> bytes:
-        parts = [self._head]
-        if self._write:
-            parts.append(f"<{self._action}Result>")
-            if response is not None:
-                self._write(response, parts)
-            parts.append(f"</{self._action}Result>")
-        parts.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{self._action}Response>")
-        return "".join(parts).encode()
+        result: list[str] = []
+        if self._write and response is not None:
+            self._write(response, result)
+        if result:
+            result = [f"<{self._action}Result>", *result, f"</{self._action}Result>"]
+        end = f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{self._action}Response>"
+        return "".join((self._head, *(result or self._empty), end)).encode()
 
 
 # Writers: one for each type, made once. A writer adds the content of an element, or whole elements if the list or map is flattened.
