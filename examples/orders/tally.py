@@ -16,7 +16,9 @@ class DemoFailed(Exception):
 class Tally:
     """How far everybody is; others wait for it to change."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: str) -> None:
+        self.taken = taken
+        """What the broker does with an order that it has: it is "acknowledged", "confirmed"."""
         self.acknowledged: dict[str, int] = {}
         """Order -> microseconds from publishing to the acknowledgement."""
         self.refused: list[str] = []
@@ -43,6 +45,11 @@ class Tally:
         with self._changed:
             self._processed[processor] = processed
             self._changed.notify_all()
+
+    @property
+    def resumed_s(self) -> float | None:
+        """After the kill."""
+        return None if self.resumed_ns is None or self.killed_ns is None else (self.resumed_ns - self.killed_ns) / 1e9
 
     @property
     def processed(self) -> int:
