@@ -3,15 +3,15 @@
 from tools.parity.suites.suite import Suite
 from tools.parity.systems import RABBITMQ
 
+PYTEST = ("pytest>=8.4,<9", "pytest-timeout")
+
 AIO_PIKA = Suite(
     name="aio-pika",
     system=RABBITMQ,
     package="aio_pika",
     version_file="pyproject.toml",
     tests=("tests",),
-    left_out=(),
-    left_out_because="nothing",
-    requirements=("pytest>=8.4,<9", "pytest-timeout", "aiomisc>=18", "aiomisc-pytest", "shortuuid"),
+    requirements=(*PYTEST, "aiomisc>=18", "aiomisc-pytest", "shortuuid"),
     broker_fixture="rabbitmq_container",
     plugins=("parity_container",),
     environment={"PARITY_BROKER": "{address}"},
@@ -23,9 +23,7 @@ AIORMQ = Suite(
     package="aiormq",
     version_file="pyproject.toml",
     tests=("tests",),
-    left_out=(),
-    left_out_because="nothing",
-    requirements=("pytest>=8.4,<9", "pytest-timeout", "aiomisc>=17,<18", "aiomisc-pytest>=1.1,<2"),
+    requirements=(*PYTEST, "aiomisc>=17,<18", "aiomisc-pytest>=1.1,<2"),
     broker_fixture="rabbitmq_container",
     environment={"AMQP_URL": "amqp://guest:guest@{address}/"},
 )
@@ -38,7 +36,7 @@ PIKA = Suite(
     tests=("tests/acceptance",),
     left_out=("tests/acceptance/io_services_tests.py",),
     left_out_because="the tests of its event loops and the unit tests, which ask no broker",
-    requirements=("pytest>=8.4,<9", "pytest-timeout", "gevent", "tornado", "twisted"),
+    requirements=(*PYTEST, "gevent", "tornado", "twisted"),
 )
 
 PY_AMQP = Suite(
@@ -57,7 +55,7 @@ PY_AMQP = Suite(
     ),
     left_out_because="the tests over TLS, whose broker has a certificate that is not in the checkout, those that ask a server on the"
     " internet, and the unit tests",
-    requirements=("pytest>=8.4,<9", "pytest-timeout"),
+    requirements=PYTEST,
     options=("-E", "rabbitmq"),
     environment={"RABBITMQ_HOST": "{host}", "RABBITMQ_5672_TCP": "{port}"},
 )
@@ -68,9 +66,8 @@ KOMBU = Suite(
     package="kombu",
     version_file="kombu/__init__.py",
     tests=("t/integration/test_py_amqp.py",),
-    left_out=(),
     left_out_because="the tests of other brokers, and the unit tests",
-    requirements=("pytest>=8.4,<9", "pytest-timeout"),
+    requirements=PYTEST,
     options=("-E", "py-amqp"),
     environment={"RABBITMQ_HOST": "{host}", "RABBITMQ_5672_TCP": "{port}"},
 )
@@ -81,7 +78,6 @@ AMQPLIB = Suite(
     runner="node",
     version_file="package.json",
     tests=("test/callback_api.test.js", "test/channel_api.test.js", "test/connect.test.js"),
-    left_out=(),
     left_out_because="the files that ask no broker",
     requirements=("claire@0.4.1",),
     environment={"URL": "amqp://{address}"},
@@ -93,7 +89,6 @@ AMQP_CLIENT_JS = Suite(
     runner="vitest",
     version_file="package.json",
     tests=("test/test.ts", "test/amqp-session.ts", "test/tls.ts"),
-    left_out=(),
     left_out_because="the files that ask no broker, and the tests in a browser, which need a relay of web sockets",
     requirements=("vitest@4.1.10",),
 )

@@ -24,11 +24,11 @@ class Suite:
     version_file: str
     tests: tuple[str, ...]
     """What its runner is given."""
-    left_out: tuple[str, ...]
-    """Tests that need more than a broker, as the beginnings of their ids. Of pytest's suites alone."""
-    left_out_because: str
     requirements: tuple[str, ...]
     """What the tests import besides the client, or what runs them."""
+    left_out: tuple[str, ...] = ()
+    """Tests that need more than a broker, as the beginnings of their ids. Of pytest's suites alone."""
+    left_out_because: str = "nothing"
     runner: Runner = "pytest"
     package: str = ""
     """The client's import name. What runs on Node imports the client from its checkout."""
