@@ -28,6 +28,7 @@ format: .venv/tests
 bench: .venv/tests
 	$(BIN)/python -m benchmarks.kafka
 	$(BIN)/python -m benchmarks.amqp
+	$(BIN)/python -m benchmarks.sqs
 	$(BIN)/python -m benchmarks.library
 
 clean:
