@@ -157,7 +157,7 @@ WRONG_CALLS: list[tuple[Callable[[MessageQueues], object], type[MessageQueuesErr
     (lambda mq: mq.configure_consumer("orders", "queue"), NotFound, "no cluster is named yet; name one with create_rabbitmq_cluster"),
     (lambda mq: mq.configure_consumer("orders", "group", exclusive=True), InvalidArgument, "exclusive: that is RabbitMQ's"),
     (lambda mq: mq.create_publisher("orders", routing_key="k"), InvalidArgument, "routing_key: that is RabbitMQ's"),
-    (lambda mq: mq.create_publisher(), InvalidArgument, "needs topic=, exchange= or queue=, one of them; it was given none"),
+    (lambda mq: mq.create_publisher(), InvalidArgument, "needs topic=, exchange=, queue= or sns_topic=, one of them; it was given none"),
     (lambda mq: mq.create_publisher("orders", queue="orders"), InvalidArgument, "it was given topic, queue"),
     (lambda mq: mq.create_exchange("east", "orders"), InvalidArgument, "cluster 'east' is a Kafka cluster"),
 ]

@@ -9,9 +9,9 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from ssl import SSLContext
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from message_queues.clients.connect import RabbitAddress, connect_kafka, connect_rabbitmq, tls_context
+from message_queues.clients.connect import AwsAddress, RabbitAddress, connect_aws, connect_kafka, connect_rabbitmq, tls_context
 from message_queues.clients.ports import Client, ConsumerOptions, NewTopic, ProducerOptions
 from message_queues.clients.queue_ports import (
     NewBinding,
@@ -58,6 +58,8 @@ from message_queues.messaging.arguments import (
     checked_url,
     did_you_mean,
 )
+from message_queues.messaging.aws import Aws, Entrance, usual_prefetch
+from message_queues.messaging.aws_place import AwsPlace, place_name
 from message_queues.messaging.binding import Binding
 from message_queues.messaging.cluster import ClusterSettings, KafkaCluster
 from message_queues.messaging.consumer import Consumer, ConsumerSettings
@@ -70,6 +72,16 @@ from message_queues.messaging.publisher import Publisher, PublisherSettings, Syn
 from message_queues.messaging.queue import Queue
 from message_queues.messaging.rabbitmq import RabbitMQ
 from message_queues.messaging.rabbitmq_cluster import RabbitMQCluster, RabbitMQSettings
+from message_queues.messaging.sns_topic import SnsTopic, Subscription, subscription_attributes
+from message_queues.messaging.sqs_attributes import (
+    checked_queue_attributes,
+    checked_queue_name,
+    checked_region,
+    checked_sns_topic_name,
+    checked_tags,
+    checked_topic_attributes,
+)
+from message_queues.messaging.sqs_queue import SqsQueue
 from message_queues.messaging.topic import Topic
 from message_queues.messaging.topic_configs import checked_topic_config
 
@@ -77,6 +89,7 @@ if TYPE_CHECKING:
     from message_queues.embedded import EmbeddedServer
 
 logger = logging.getLogger("message_queues")
+Thing = TypeVar("Thing")
 
 EMBEDDED_VARIABLE = "MESSAGE_QUEUES_EMBEDDED"
 HOW_TO_EMBED = f"to run without a cluster, use MessageQueues(embedded=True) or set {EMBEDDED_VARIABLE}=1"
@@ -85,7 +98,9 @@ EMBEDDED_NODES = 3
 
 MINUTE_MS = 60_000
 DAY_MS = 24 * 60 * MINUTE_MS
+QUARTER_HOUR_MS = 15 * MINUTE_MS
 EXIT_FLUSH_MS = 10_000
+DEFAULT_PREFETCH = 500
 COMPRESSIONS = ("none", "gzip", "snappy", "lz4", "zstd")
 
 _OWNED_BY_CLUSTER = {"bootstrap.servers": "brokers=", "metadata.broker.list": "brokers="}
@@ -138,6 +153,7 @@ class MessageQueues:
         self._server: EmbeddedServer | None = None
         self._clusters: dict[str, KafkaCluster] = {}
         self._rabbitmq = RabbitMQ()
+        self._aws = Aws(self._connect_aws)
         self._topics: Names[Topic] = Names("Kafka topic")
         self._groups: Names[ConsumerGroup] = Names("consumer group")
         self._publishers: list[Publisher] = []
@@ -559,6 +575,102 @@ class MessageQueues:
         self._refuse_if_closed()
         return list(self._rabbitmq.clusters.values()) if cluster_name is None else [self._rabbitmq_cluster("cluster_name", cluster_name)]
 
+    # Amazon SQS and SNS.
+
+    def create_sqs_queue(
+        self,
+        name: str,
+        region: str,
+        config: Mapping[str, object] | None = None,
+        *,
+        endpoint_url: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        session: object = None,
+    ) -> SqsQueue:
+        """Create an Amazon SQS queue, or find it as asked for.
+
+        `name`: one that ends in `.fifo` is a FIFO queue. `config`: attributes as AWS names them, checked by name, type and range:
+        VisibilityTimeout, MessageRetentionPeriod, RedrivePolicy (a dict, or its JSON) … `endpoint_url`: what answers instead of AWS.
+        `session`: a boto3.Session; by default boto3's usual configuration says who asks.
+
+        Raises Conflict with each difference if it exists otherwise, InvalidAttributeName, InvalidAttributeValue, QueueDeletedRecently,
+        AccessDenied, NotAuthorized (no usable credentials), Unreachable, MissingDependency without the extra `sqs`.
+        """
+        self._refuse_if_closed()
+        checked = checked_queue_attributes(config, checked_queue_name("name", name))
+        tag_values = checked_tags(tags)
+        return self._aws.create_queue(self._place(region, endpoint_url, session), name, checked, tag_values)
+
+    def sqs_queue(self, name: str, region: str | None = None, *, endpoint_url: str | None = None, session: object = None) -> SqsQueue:
+        """A queue of SQS that exists; without `region`, in any that was named. Raises NotFound with the nearest name, AmbiguousName."""
+        checked_queue_name("name", name)
+        return self._aws.queue("name", name, self._places(region, endpoint_url, session))
+
+    def create_sns_topic(
+        self,
+        name: str,
+        region: str,
+        config: Mapping[str, object] | None = None,
+        *,
+        endpoint_url: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        session: object = None,
+    ) -> SnsTopic:
+        """Create an Amazon SNS topic, or find it as asked for. Arguments and errors as of `create_sqs_queue`."""
+        self._refuse_if_closed()
+        checked = checked_topic_attributes(config, checked_sns_topic_name("name", name))
+        tag_values = checked_tags(tags)
+        return self._aws.create_topic(self._place(region, endpoint_url, session), name, checked, tag_values)
+
+    def sns_topic(self, name: str, region: str | None = None, *, endpoint_url: str | None = None, session: object = None) -> SnsTopic:
+        """A topic of SNS that exists; without `region`, in any that was named. Raises NotFound with the nearest name, AmbiguousName."""
+        checked_sns_topic_name("name", name)
+        return self._aws.topic("name", name, self._places(region, endpoint_url, session))
+
+    def subscribe(
+        self,
+        topic: SnsTopic | str,
+        queue: SqsQueue | str,
+        *,
+        raw: bool = True,
+        filter_policy: Mapping[str, object] | None = None,
+        filter_scope: str = "attributes",
+        dead_letter_queue: SqsQueue | str | None = None,
+    ) -> Subscription:
+        """Let a queue of SQS get what is published to a topic of SNS, or find it so; as many queues as you like.
+
+        `raw`: messages as they were published; else wrapped in SNS's JSON. `filter_policy`: what the queue gets of it, by the
+        "attributes" or the "body" of messages (`filter_scope`). `dead_letter_queue`: for messages that SNS cannot deliver. The queue's
+        policy is given the statement that lets the topic send to it.
+
+        Raises Conflict with each difference if it is subscribed otherwise, NotFound with the nearest name, AmbiguousName, InvalidArgument.
+        """
+        self._refuse_if_closed()
+        places = self._aws.all_places
+        dead = None if dead_letter_queue is None else self._aws.queue("dead_letter_queue", dead_letter_queue, places)
+        attributes = subscription_attributes(raw, filter_policy, filter_scope, None if dead is None else dead.arn)
+        return self._aws.topic("topic", topic, places).subscribe(self._aws.queue("queue", queue, places), attributes)
+
+    def _place(self, region: str, endpoint_url: str | None, session: object) -> AwsPlace:
+        url = None if endpoint_url is None else checked_url("endpoint_url", endpoint_url)
+        return self._aws.place(Entrance(checked_region("region", region), url, session))
+
+    def _places(self, region: str | None, endpoint_url: str | None, session: object) -> list[AwsPlace]:
+        """The named one, or all."""
+        self._refuse_if_closed()
+        if region is not None:
+            return [self._place(region, endpoint_url, session)]
+        _refuse_foreign({"endpoint_url": endpoint_url is not None, "session": session is not None}, "of use with region=")
+        return self._aws.all_places
+
+    def _connect_aws(self, entrance: Entrance) -> AwsPlace:
+        region = entrance.region
+        if self._embedded is None:
+            name = place_name(region, entrance.endpoint_url)
+            return AwsPlace(name, region, connect_aws(AwsAddress(region, entrance.endpoint_url, entrance.session)))
+        # The embedded server has one account, and lets everybody in.
+        return AwsPlace(region, region, connect_aws(AwsAddress(region, self._embedded_server(1).sqs, keys=("embedded", "embedded"))))
+
     # Publishing and consuming.
 
     def create_publisher(
@@ -569,7 +681,8 @@ class MessageQueues:
         linger_ms: float | None = None,
         *,
         exchange: str | None = None,
-        queue: str | None = None,
+        queue: str | SqsQueue | None = None,
+        sns_topic: str | SnsTopic | None = None,
         routing_key: str = "",
         mandatory: bool = True,
         persistent: bool = True,
@@ -583,28 +696,31 @@ class MessageQueues:
         delivery_timeout_ms: int = 2 * MINUTE_MS,
         config: Mapping[str, str | int | float | bool] | None = None,
     ) -> Publisher:
-        """A publisher to a Kafka `topic`, or to a RabbitMQ `exchange` or `queue`.
+        """A publisher to a Kafka `topic`, to a RabbitMQ `exchange` or `queue`, or to an SQS `queue` or an `sns_topic`.
 
         `publisher_type`: "async" returns a `Delivery` at once, "sync" waits until the broker has stored the message. `batch_size`: most
-        messages in one batch (None: 10,000). `linger_ms`: how long to wait for more to send together (None: 5; sync and RabbitMQ: 0).
+        messages in one batch (None: 10,000; SQS and SNS: 10, the most). `linger_ms`: how long to wait for more to send together (None: 5;
+        sync and RabbitMQ: 0).
         `buffer_messages`, `buffer_bytes`: what may wait for the broker; beyond it `publish` waits up to `max_block_ms`.
         `delivery_timeout_ms`: after that a message has failed.
 
         To a topic: `idempotent`: retries make no duplicates and keep the order (KIP-98). `compression`: none, gzip, snappy, lz4, zstd.
         `acks`: "all", 1, 0. `config`: further properties of librdkafka's producer.
 
-        To an exchange or queue, for messages that say nothing else: `routing_key`; `mandatory`: one that no queue takes fails (Unroutable)
-        instead of being dropped; `persistent`: it survives a restart of the broker in a durable queue.
+        To an exchange or queue of RabbitMQ, for messages that say nothing else: `routing_key`; `mandatory`: one that no queue takes fails
+        (Unroutable) instead of being dropped; `persistent`: it survives a restart of the broker in a durable queue.
 
         Raises NotFound with the nearest name, AmbiguousName if several clusters have it, InvalidArgument.
         """
-        given = [name for name, value in (("topic", topic), ("exchange", exchange), ("queue", queue)) if value is not None]
+        targets = {"topic": topic, "exchange": exchange, "queue": queue, "sns_topic": sns_topic}
+        given = [name for name, value in targets.items() if value is not None]
         if len(given) != 1:
             raise InvalidArgument(
-                f"create_publisher needs topic=, exchange= or queue=, one of them; it was given {', '.join(given) or 'none'}"
+                f"create_publisher needs topic=, exchange=, queue= or sns_topic=, one of them; it was given {', '.join(given) or 'none'}"
             )
         checked_choice("publisher_type", publisher_type, ("async", "sync"))
-        usual = 0.0 if publisher_type == "sync" or topic is None else 5.0
+        aws = self._aws_target(queue, sns_topic, cluster_name)
+        usual = 0.0 if publisher_type == "sync" or (topic is None and aws is None) else 5.0
         options = ProducerOptions(
             linger_ms=usual if linger_ms is None else checked_length("linger_ms", linger_ms, 0, 900_000),
             batch_messages=None if batch_size is None else checked_count("batch_size", batch_size, 1, 1_000_000),
@@ -624,13 +740,33 @@ class MessageQueues:
             checked_flag("persistent", persistent),
             publisher_type == "sync",
         )
-        if topic is None:
+        if topic is None and aws is None:
+            assert not isinstance(queue, SqsQueue)
             return self._kept(self._queue_publisher(queue, cluster_name, target, options, max_block_ms))
         _refuse_foreign(
             {"routing_key": routing_key != "", "mandatory": not mandatory, "persistent": not persistent},
-            "RabbitMQ's, and this publisher is to a topic",
+            f"RabbitMQ's, and this publisher is to {'a topic' if aws is None else 'AWS'}",
         )
+        if aws is not None:
+            _refuse_kafkas(options, "AWS")
+            return self._kept(self._aws.publisher(aws, options, max_block_ms, is_sync=publisher_type == "sync"))
+        assert topic is not None
         return self._kept(self._topic_publisher(topic, cluster_name, publisher_type, options, max_block_ms))
+
+    def _aws_target(
+        self, queue: str | SqsQueue | None, sns_topic: str | SnsTopic | None, cluster_name: str | None
+    ) -> SqsQueue | SnsTopic | None:
+        """None for a publisher to Kafka or RabbitMQ."""
+        self._refuse_if_closed()
+        if isinstance(queue, SqsQueue):
+            return queue
+        if queue is not None:
+            return self._aws.meant("queue", checked_text("queue", queue), cluster_name, self._rabbitmq)
+        return None if sns_topic is None else self._aws.topic("sns_topic", sns_topic, self._aws_places(cluster_name))
+
+    def _aws_places(self, cluster_name: str | None) -> list[AwsPlace]:
+        """The named one, or all."""
+        return self._aws.all_places if cluster_name is None else [self._aws.place_named("cluster_name", cluster_name)]
 
     def _topic_publisher(
         self, topic: str, cluster_name: str | None, publisher_type: str, options: ProducerOptions, max_block_ms: float
@@ -656,15 +792,7 @@ class MessageQueues:
     def _queue_publisher(
         self, queue: str | None, cluster_name: str | None, target: Target, options: ProducerOptions, max_block_ms: float
     ) -> Publisher:
-        _refuse_foreign(
-            {
-                "idempotent": not options.idempotent,
-                "compression": options.compression != "none",
-                "acks": options.acks != "all",
-                "config": bool(options.config),
-            },
-            "Kafka's, and this publisher is to RabbitMQ",
-        )
+        _refuse_kafkas(options, "RabbitMQ")
         chosen = QueueProducerOptions(
             options.linger_ms, options.batch_messages, options.buffer_messages, options.buffer_bytes, options.delivery_timeout_ms
         )
@@ -676,10 +804,10 @@ class MessageQueues:
 
     def configure_consumer(
         self,
-        queue_name: str,
+        queue_name: str | SqsQueue,
         consumer_type: str | None = None,
         concurrency: int = 1,
-        prefetch_count: int = 500,
+        prefetch_count: int | None = None,
         *,
         group: str | None = None,
         cluster_name: str | None = None,
@@ -689,50 +817,63 @@ class MessageQueues:
         config: Mapping[str, str | int | float | bool] | None = None,
         exclusive: bool = False,
         arguments: Mapping[str, object] | None = None,
+        retry_delay_ms: float = 0,
     ) -> Consumer:
-        """A consumer in a group that was declared with `create_consumer_group`, or of a RabbitMQ queue.
+        """A consumer in a group that was declared with `create_consumer_group`, or of a queue of RabbitMQ or SQS.
 
         `consumer_type`: "group" or "queue"; None: whichever has that name. `concurrency`: threads that `Consumer.run` calls the handler
-        on. `prefetch_count`: messages held for them ahead of time. `commit`: "auto", a message is finished when its handler returned or
-        the next one was asked for; "manual", when the program calls `message.ack()`; None is "auto", or "manual" of a group with
-        enable_auto_commit=False. `drain_timeout_ms`: how long a rebalance or a stop waits for messages in hand.
+        on. `prefetch_count`: messages held for them ahead of time (None: 500; of SQS ten for each thread, and ten). `commit`: "auto", a
+        message is finished when its handler returned or the next one was asked for; "manual", when the program calls `message.ack()`;
+        None is "auto", or "manual" of a group with enable_auto_commit=False. `drain_timeout_ms`: how long a rebalance or a stop waits for
+        messages in hand.
 
         Of a group, `queue_name` is a topic that it is over (it reads that one), or the group's own id (it reads all its topics). `group`
         says which, if several groups are over the topic. `commit_interval_ms`: how often what is finished is committed; None leaves it to
         `Consumer.commit`, rebalances and `close`. `config`: further properties for this consumer.
 
-        Of a queue, `exclusive`: the only one; `arguments`: x-priority, x-stream-offset …
+        Of a queue of RabbitMQ, `exclusive`: the only one; `arguments`: x-priority, x-stream-offset … Of one of SQS, `retry_delay_ms`: how
+        long a message that was given back stays invisible, twice as long each time it comes again, at most 15 minutes.
 
         Raises NotFound with the nearest name, AmbiguousName with each group, topic or queue that it may mean, InvalidArgument.
         """
         self._refuse_if_closed()
-        checked_text("queue_name", queue_name)
         checked_count("concurrency", concurrency, 1, 1000)
-        checked_count("prefetch_count", prefetch_count, 1, 65_535 if consumer_type == "queue" else 100_000)
+        if prefetch_count is not None:
+            checked_count("prefetch_count", prefetch_count, 1, 65_535 if consumer_type == "queue" else 100_000)
         if commit is not None:
             checked_choice("commit", commit, ("auto", "manual"))
         checked_length("drain_timeout_ms", drain_timeout_ms, 0, DAY_MS)
         checked_flag("exclusive", exclusive)
+        checked_length("retry_delay_ms", retry_delay_ms, 0, QUARTER_HOUR_MS)
         checked_arguments = checked_consumer_arguments(arguments)
         if consumer_type is not None:
             checked_choice("consumer_type", consumer_type, ("group", "queue"))
-        if self._is_queue(queue_name, consumer_type, cluster_name):
-            _refuse_foreign({"group": group is not None, "config": bool(config)}, f"Kafka's, and {queue_name!r} is a queue")
-            settings = ConsumerSettings(queue_name, None, (), "", concurrency, prefetch_count, commit or "auto", None, drain_timeout_ms)
-            consume = QueueConsumerOptions(checked_amqp_name("queue_name", queue_name), prefetch_count, exclusive, checked_arguments)
+        sqs = queue_name if isinstance(queue_name, SqsQueue) else None
+        name = queue_name.name if isinstance(queue_name, SqsQueue) else checked_text("queue_name", queue_name)
+        if sqs is not None or self._is_queue(name, consumer_type, cluster_name):
+            _refuse_foreign({"group": group is not None, "config": bool(config)}, f"Kafka's, and {name!r} is a queue")
+            sqs = sqs or self._aws.meant("queue_name", name, cluster_name, self._rabbitmq)
+            prefetch = prefetch_count or (DEFAULT_PREFETCH if sqs is None else usual_prefetch(concurrency))
+            settings = ConsumerSettings(name, None, (), "", concurrency, prefetch, commit or "auto", None, drain_timeout_ms)
+            if sqs is not None:
+                _refuse_foreign({"exclusive": exclusive, "arguments": bool(arguments)}, f"RabbitMQ's, and {name!r} is a queue of SQS")
+                return self._keep_consumer(self._aws.consumer(sqs, settings, retry_delay_ms))
+            _refuse_foreign({"retry_delay_ms": retry_delay_ms != 0}, f"of SQS, and {name!r} is a queue of RabbitMQ")
+            consume = QueueConsumerOptions(checked_amqp_name("queue_name", name), prefetch, exclusive, checked_arguments)
             return self._keep_consumer(self._rabbitmq.consumer(settings, consume, self._rabbitmq_clusters(cluster_name)))
-        _refuse_foreign({"exclusive": exclusive, "arguments": bool(arguments)}, f"RabbitMQ's, and {queue_name!r} is read by a group")
+        _refuse_foreign({"exclusive": exclusive, "arguments": bool(arguments)}, f"RabbitMQ's, and {name!r} is read by a group")
+        _refuse_foreign({"retry_delay_ms": retry_delay_ms != 0}, f"of SQS, and {name!r} is read by a group")
         if commit_interval_ms is not None:
             checked_length("commit_interval_ms", commit_interval_ms, 1, DAY_MS)
         own_config = checked_client_config(config, _OWNED_BY_GROUP)
-        declared = self._resolved_group(queue_name, group, cluster_name).settings
+        declared = self._resolved_group(name, group, cluster_name).settings
         settings = ConsumerSettings(
-            queue_name,
+            name,
             declared.group_id,
-            (queue_name,) if queue_name in declared.topics else declared.topics,
+            (name,) if name in declared.topics else declared.topics,
             declared.cluster,
             concurrency,
-            prefetch_count,
+            prefetch_count or DEFAULT_PREFETCH,
             commit or ("auto" if declared.enable_auto_commit else "manual"),
             commit_interval_ms,
             drain_timeout_ms,
@@ -746,15 +887,19 @@ class MessageQueues:
         return consumer
 
     def _is_queue(self, queue_name: str, consumer_type: str | None, cluster_name: str | None) -> bool:
-        """Whether the name means a queue of RabbitMQ; of several things that have it, consumer_type chooses."""
+        """Whether the name means a queue of RabbitMQ or SQS; of several things that have it, consumer_type chooses."""
         if consumer_type is not None:
             return consumer_type == "queue"
         if cluster_name is not None:
-            return cluster_name in self._rabbitmq.clusters
+            return cluster_name in self._rabbitmq.clusters or cluster_name in self._aws.places
         over = [each for each in self._groups.everything() if queue_name == each.name or queue_name in each.thing.topics]
-        queues = self._rabbitmq.queues.candidates(queue_name)
+        queues: list[Named[Queue] | Named[SqsQueue]] = [
+            *self._rabbitmq.queues.candidates(queue_name),
+            *self._aws.queues.candidates(queue_name),
+        ]
         if not over and not queues:
-            queues = self._rabbitmq.existing_queues(queue_name, list(self._rabbitmq.clusters.values()))
+            found, others = self._aws.candidates(queue_name, self._rabbitmq)
+            queues = [*found, *others]
         if over and queues:
             listed = (*map(str, over), *map(str, queues))
             raise AmbiguousName(f"queue_name={queue_name!r} may mean {' or '.join(listed)}: say which with consumer_type=", listed)
@@ -783,10 +928,6 @@ class MessageQueues:
         return self._clusters[cluster].client
 
     # Parts that this version does not have: full signatures, one error.
-
-    def create_sqs_queue(self, name: str, region: str, config: Mapping[str, object] | None = None) -> object:
-        """Create an Amazon SQS queue. Raises Unsupported."""
-        _not_yet("create_sqs_queue", "Amazon SQS")
 
     def configure_schema_registry(self, cluster_name: str, compatibility: str = "BACKWARD", schema_cache_size: int = 1000) -> object:
         """Use the cluster's schema registry. Raises Unsupported."""
@@ -866,6 +1007,7 @@ class MessageQueues:
             except MessagesLost as error:
                 losses.append(error)
         self._rabbitmq.close()
+        self._aws.close()
         self._release_server()
         return losses
 
@@ -898,7 +1040,7 @@ class MessageQueues:
             mode = "embedded" if self._closed else "embedded, not started yet"
         else:
             mode = f"embedded {self._server.place} at {', '.join(self._server.kafka)}"
-        clusters = ", ".join(map(repr, [*self._clusters, *self._rabbitmq.clusters])) or "none"
+        clusters = ", ".join(map(repr, [*self._clusters, *self._rabbitmq.clusters, *self._aws.places])) or "none"
         return f"MessageQueues({mode}; clusters: {clusters}{'; closed' if self._closed else ''})"
 
 
@@ -931,6 +1073,16 @@ def _refuse_foreign(given: Mapping[str, bool], whose: str) -> None:
     foreign = [name for name, is_given in given.items() if is_given]
     if foreign:
         raise InvalidArgument(f"{', '.join(foreign)}: {'that is' if len(foreign) == 1 else 'those are'} {whose}")
+
+
+def _refuse_kafkas(options: ProducerOptions, system: str) -> None:
+    given = {
+        "idempotent": not options.idempotent,
+        "compression": options.compression != "none",
+        "acks": options.acks != "all",
+        "config": bool(options.config),
+    }
+    _refuse_foreign(given, f"Kafka's, and this publisher is to {system}")
 
 
 def _said_of_tls(ssl: object, ca_file: object, cert_file: object, key_file: object, management_ssl: object) -> str:

@@ -6,7 +6,7 @@ Names and words are those of AWS's API references. Every call raises Unreachable
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 from message_queues.errors import MessageQueuesError
 
@@ -58,13 +58,20 @@ class ReceivedMessage(NamedTuple):
     """SentTimestamp, ApproximateReceiveCount, MessageGroupId, SequenceNumber …"""
 
 
-class Sender(Protocol):
-    """Where batches of messages go: a queue, or a topic."""
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
-    def send(self, batch: Sequence[OutgoingMessage]) -> Sequence[Sent | Refused]:
+
+class Batches(Protocol[Item_contra]):
+    """Where batches go."""
+
+    def send(self, batch: Sequence[Item_contra]) -> Sequence[Sent | Refused]:
         """An answer to each, in their order. At most `BATCH_MESSAGES`."""
 
     def close(self) -> None: ...
+
+
+Sender: TypeAlias = Batches[OutgoingMessage]
+"""Where messages go: a queue, or a topic."""
 
 
 class Receiver(Protocol):

@@ -131,7 +131,8 @@ class QueueReceiver:
 
     def __init__(self, make: MakeClient, url: str, at_once: int) -> None:
         self._poller = make(at_once, False)
-        self._client = make(at_once + 1, False)
+        # Deletions and changes of visibility, each with as many threads.
+        self._client = make(2 * at_once, False)
         self._url = url
         self._interruption = Interruption(self._poller)
 

@@ -9,16 +9,11 @@ from message_queues.clients.aws_ports import AwsClient
 class AwsPlace:
     """One account in one region, or what answers for it at an address of its own."""
 
+    name: str
+    """What `cluster_name=` calls it: "us-east-1", or "us-east-1 at http://127.0.0.1:9324"."""
     region: str
-    endpoint_url: str | None
     client: AwsClient
-
-    @property
-    def name(self) -> str:
-        """What `cluster_name=` calls it."""
-        return place_name(self.region, self.endpoint_url)
 
 
 def place_name(region: str, endpoint_url: str | None) -> str:
-    """ "us-east-1", or "us-east-1 at http://127.0.0.1:9324"."""
     return region if endpoint_url is None else f"{region} at {endpoint_url}"

@@ -45,7 +45,7 @@ class AwsTarget:
 class AwsPublisher(Publisher):
     """Publishes to one SQS queue or SNS topic."""
 
-    def __init__(self, sender: BatchSender, settings: PublisherSettings, target: AwsTarget) -> None:
+    def __init__(self, sender: BatchSender[OutgoingMessage], settings: PublisherSettings, target: AwsTarget) -> None:
         super().__init__(sender, settings)
         self._sender = sender
         self._target = target

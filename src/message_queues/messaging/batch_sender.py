@@ -1,4 +1,4 @@
-"""Sending to SQS and SNS: messages are collected into batches, and several batches are on their way at once, each on a thread.
+"""Sending to SQS and SNS in batches: messages, or orders about them. Several batches are on their way at once, each on a thread.
 
 A batch goes when it is full, when its first message has waited for the linger time, or when somebody waits for it. Of a batch that was
 refused in part, or got no answer, what may go better the next time is sent again after a pause, until the message's time is up. So a
@@ -11,11 +11,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import uniform
+from typing import Generic
 
-from message_queues.clients.aws_ports import BATCH_MESSAGES, OutgoingMessage, Refused, Sender, Sent
+from message_queues.clients.aws_ports import BATCH_MESSAGES, Batches, Refused, Sent
 from message_queues.errors import Closed, InvalidArgument, MessageQueuesError, NotAuthorized, NotFound, TimedOut
 from message_queues.message import DeliveryFailure
-from message_queues.messaging.outbox import OnAnswer, Outbox, Waiting
+from message_queues.messaging.outbox import Item, OnAnswer, Outbox, Waiting
 
 logger = logging.getLogger("message_queues.publisher")
 
@@ -59,20 +60,20 @@ class Failed:
         return str(self.error)
 
 
-class BatchSender:
-    """One publisher's messages on their way. For any number of threads."""
+class BatchSender(Generic[Item]):
+    """One publisher's messages on their way, or one consumer's orders. For any number of threads."""
 
-    def __init__(self, sender: Sender, options: SendingOptions, name: str) -> None:
+    def __init__(self, sender: Batches[Item], options: SendingOptions, name: str) -> None:
         self._sender = sender
         self._options = options
         self._name = name
         self._linger_s = options.linger_ms / 1000
         self._batch_messages = min(options.batch_messages, BATCH_MESSAGES)
-        self._outbox = Outbox(in_order=options.in_order)
+        self._outbox = Outbox[Item](in_order=options.in_order)
         lock = threading.Lock()
         self._work = threading.Condition(lock)
         self._answers = threading.Condition(lock)
-        self._unanswered: set[Waiting] = set()
+        self._unanswered: set[Waiting[Item]] = set()
         self._unanswered_bytes = 0
         self._threads = 0
         self._idle = 0
@@ -80,7 +81,7 @@ class BatchSender:
         """Threads that wait for everything to be answered: nothing lingers."""
         self._is_over = threading.Event()
 
-    def send(self, message: OutgoingMessage, on_answer: OnAnswer) -> None:
+    def send(self, message: Item, on_answer: OnAnswer) -> None:
         """Hand one message over; raises BufferError while the buffer is full."""
         now = time.monotonic()
         waiting = Waiting(message, on_answer, now, now + self._options.delivery_timeout_ms / 1000)
@@ -166,7 +167,7 @@ class BatchSender:
         if self._is_over.is_set() and not self._threads:
             self._sender.close()
 
-    def _next_batch(self) -> list[Waiting]:
+    def _next_batch(self) -> list[Waiting[Item]]:
         """What is to be sent next; nothing where the thread may end."""
         with self._work:
             deadline = time.monotonic() + IDLE_S
@@ -195,7 +196,7 @@ class BatchSender:
             return 0.0
         return box.oldest() + self._linger_s
 
-    def _deliver(self, batch: Sequence[Waiting]) -> None:
+    def _deliver(self, batch: Sequence[Waiting[Item]]) -> None:
         """Until each is answered: those that may go better the next time are sent again."""
         pause_s = FIRST_PAUSE_S
         while batch := self._unexpired(batch):
@@ -209,14 +210,14 @@ class BatchSender:
                 self._is_over.wait(uniform(pause_s / 2, pause_s))
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _unexpired(self, batch: Sequence[Waiting]) -> list[Waiting]:
+    def _unexpired(self, batch: Sequence[Waiting[Item]]) -> list[Waiting[Item]]:
         now = time.monotonic()
         late = [each for each in batch if each.deadline <= now and not each.is_answered]
         timed_out = Refused(TimedOut(f"not sent within {self._options.delivery_timeout_ms} ms"), is_final=True)
         self._answer([(each, timed_out) for each in late])
         return [each for each in batch if not each.is_answered]
 
-    def _send(self, batch: Sequence[Waiting]) -> Sequence[Sent | Refused]:
+    def _send(self, batch: Sequence[Waiting[Item]]) -> Sequence[Sent | Refused]:
         try:
             return self._sender.send([each.message for each in batch])
         except MessageQueuesError as error:
@@ -224,7 +225,7 @@ class BatchSender:
             is_final = isinstance(error, InvalidArgument | NotFound | NotAuthorized)
             return [Refused(error, is_final)] * len(batch)
 
-    def _answer(self, answers: Sequence[tuple[Waiting, Sent | Refused]]) -> None:
+    def _answer(self, answers: Sequence[tuple[Waiting[Item], Sent | Refused]]) -> None:
         with self._answers:
             new = [(waiting, outcome) for waiting, outcome in answers if not waiting.is_answered]
             for waiting, _ in new:
@@ -238,5 +239,5 @@ class BatchSender:
             self._answers.notify_all()
 
 
-def _is_final(waiting: Waiting, outcome: Sent | Refused, now: float) -> bool:
+def _is_final(waiting: Waiting[Item], outcome: Sent | Refused, now: float) -> bool:
     return isinstance(outcome, Sent) or outcome.is_final or waiting.deadline <= now

@@ -6,19 +6,34 @@ of a group is on its way, no other message of that group is taken.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
-from message_queues.clients.aws_ports import OutgoingMessage, Refused, Sent
+from message_queues.clients.aws_ports import Refused, Sent
 
 OnAnswer: TypeAlias = Callable[[Sent | Refused], None]
 
 
-class Waiting:
+class Batched(Protocol):
+    """A message, or an order about one."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that count against the limit of a batch."""
+
+    @property
+    def group_id(self) -> str | None:
+        """Those of one group stay in order, where order is asked for."""
+
+
+Item = TypeVar("Item", bound=Batched)
+
+
+class Waiting(Generic[Item]):
     """A message without an answer."""
 
     __slots__ = ("deadline", "is_answered", "message", "on_answer", "since")
 
-    def __init__(self, message: OutgoingMessage, on_answer: OnAnswer, since: float, deadline: float) -> None:
+    def __init__(self, message: Item, on_answer: OnAnswer, since: float, deadline: float) -> None:
         self.message = message
         self.on_answer = on_answer
         self.since = since
@@ -26,12 +41,12 @@ class Waiting:
         self.is_answered = False
 
 
-class Outbox:
+class Outbox(Generic[Item]):
     """Not for several threads at once: its user holds a lock."""
 
     def __init__(self, *, in_order: bool) -> None:
         self._in_order = in_order
-        self._groups: dict[str | None, deque[Waiting]] = {}
+        self._groups: dict[str | None, deque[Waiting[Item]]] = {}
         self._ready: deque[str | None] = deque()
         """Groups of which messages may be taken."""
         self._on_their_way: set[str | None] = set()
@@ -39,7 +54,7 @@ class Outbox:
         """Messages that may be taken, and their bytes."""
         self.ready_bytes = 0
 
-    def put(self, waiting: Waiting) -> None:
+    def put(self, waiting: Waiting[Item]) -> None:
         """Behind those that are there."""
         group = waiting.message.group_id if self._in_order else None
         queue = self._groups.get(group)
@@ -56,9 +71,9 @@ class Outbox:
         """Since when the message waits that may be taken next; only if one may be."""
         return self._groups[self._ready[0]][0].since
 
-    def take(self, count: int, size: int) -> list[Waiting]:
+    def take(self, count: int, size: int) -> list[Waiting[Item]]:
         """The next messages, at most `count` with `size` bytes together, but one in any case. Their groups are then on their way."""
-        taken: list[Waiting] = []
+        taken: list[Waiting[Item]] = []
         room = size
         for _ in range(len(self._ready)):
             group = self._ready[0]
@@ -74,7 +89,7 @@ class Outbox:
             self._leave(group, queue, taken[before:])
         return taken
 
-    def _leave(self, group: str | None, queue: "deque[Waiting]", taken: list[Waiting]) -> None:
+    def _leave(self, group: str | None, queue: "deque[Waiting[Item]]", taken: list[Waiting[Item]]) -> None:
         self.ready -= len(taken)
         self.ready_bytes -= sum(each.message.size for each in taken)
         if self._in_order:
@@ -86,7 +101,7 @@ class Outbox:
         if not queue:
             del self._groups[group]
 
-    def came_back(self, batch: Iterable[Waiting]) -> None:
+    def came_back(self, batch: Iterable[Waiting[Item]]) -> None:
         """All of a batch is answered: what is behind it may be taken."""
         if not self._in_order:
             return
@@ -98,7 +113,7 @@ class Outbox:
                 self.ready += len(queue)
                 self.ready_bytes += sum(each.message.size for each in queue)
 
-    def clear(self) -> list[Waiting]:
+    def clear(self) -> list[Waiting[Item]]:
         """Take all, whether it may be sent or not."""
         everything = [each for queue in self._groups.values() for each in queue]
         self._groups.clear()

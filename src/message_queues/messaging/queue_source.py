@@ -1,4 +1,4 @@
-"""A RabbitMQ queue as the source of a consumer: each message is settled by itself.
+"""A queue as the source of a consumer: each message is settled by itself. RabbitMQ's; `sqs_source.py` has that of SQS.
 
 With automatic acknowledgements a message is acknowledged when its handler returned or the loop asks for the next one, unless the program
 settled it before; with manual ones the program calls `ack`, `nack` or `reject`. What is not settled goes back to the queue when the
@@ -8,11 +8,13 @@ consumer closes, its connection is lost or its process dies, and is delivered ag
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Generic, Protocol, TypeAlias
 
 from message_queues.clients.queue_ports import QueueConsumer
 from message_queues.errors import HandlerFailed, MessageQueuesError
-from message_queues.message import Message, QueueMessage, QueueRecord
+from message_queues.message import Judge, Message, QueueMessage, QueueRecord, Settled, SettledMessage
 from message_queues.messaging.arguments import checked_choice
 from message_queues.messaging.consumer import ConsumerSettings, OnError
 
@@ -25,21 +27,35 @@ SLOW_S = 0.001
 """A handler that takes longer for a message gets them one by one."""
 
 
+class SettlingClient(Judge[Settled], Protocol[Settled]):
+    """What `QueueConsumer` asks of a client of RabbitMQ, of any system's."""
+
+    def start(self) -> None: ...
+    def fetch(self, count: int, timeout_s: float) -> Sequence[Settled]: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+
+
+Made: TypeAlias = Callable[[Settled], SettledMessage[Settled]]
+"""A record as a message."""
+
+
 class QueueSource:
     """One consumer's client."""
 
     def __init__(self, client: QueueConsumer, settings: ConsumerSettings) -> None:
         self._client = client
+        self._made = partial(QueueMessage, judge=client)
         self._settings = settings
 
-    def reading(self) -> "QueueReading":
+    def reading(self) -> "QueueReading[QueueRecord]":
         self._client.start()
-        return QueueReading(self._client, batch=self._settings.prefetch_count, automatic=self._settings.is_automatic)
+        return QueueReading(self._client, self._made, batch=self._settings.prefetch_count, automatic=self._settings.is_automatic)
 
-    def workers(self, handler: Callable[[Message], object], on_error: OnError) -> "QueueWorkers":
+    def workers(self, handler: Callable[[Message], object], on_error: OnError) -> "QueueWorkers[QueueRecord]":
         if not callable(on_error):
             checked_choice("on_error", on_error, ("stop", "skip", "requeue"))
-        return QueueWorkers(self._client, handler, on_error, self._settings)
+        return QueueWorkers(self._client, self._made, handler, on_error, self._settings)
 
     def partitions(self) -> list[str]:
         return []
@@ -48,21 +64,22 @@ class QueueSource:
         self._client.close()
 
 
-class QueueReading:
+class QueueReading(Generic[Settled]):
     """Reading by iteration, in the program's thread."""
 
-    def __init__(self, client: QueueConsumer, *, batch: int, automatic: bool) -> None:
+    def __init__(self, client: SettlingClient[Settled], made: Made[Settled], *, batch: int, automatic: bool) -> None:
         self._client = client
+        self._made = made
         self._batch = batch
         self._automatic = automatic
-        self._ahead: Iterator[QueueRecord] = iter(())
-        self._in_hand: QueueMessage | None = None
+        self._ahead: Iterator[Settled] = iter(())
+        self._in_hand: SettledMessage[Settled] | None = None
         self._stopping = False
         self._closed = False
 
     def messages(self, idle_timeout_s: float | None) -> Iterator[Message]:
         """Until `stop`, or until none came for `idle_timeout_s`."""
-        client = self._client
+        made = self._made
         while True:
             # Whoever asks for the next one has finished the one before.
             if self._automatic and self._in_hand is not None:
@@ -70,7 +87,7 @@ class QueueReading:
             self._in_hand = None
             record = None if self._stopping else next(self._ahead, None)
             if record is not None:
-                self._in_hand = message = QueueMessage(record, client)
+                self._in_hand = message = made(record)
                 yield message
             elif not self._refill(idle_timeout_s):
                 return
@@ -101,11 +118,19 @@ class QueueReading:
             self._client.close()
 
 
-class QueueWorkers:
+class QueueWorkers(Generic[Settled]):
     """`concurrency` threads, each of which takes messages and calls the handler."""
 
-    def __init__(self, client: QueueConsumer, handler: Callable[[Message], object], on_error: OnError, settings: ConsumerSettings) -> None:
+    def __init__(
+        self,
+        client: SettlingClient[Settled],
+        made: Made[Settled],
+        handler: Callable[[Message], object],
+        on_error: OnError,
+        settings: ConsumerSettings,
+    ) -> None:
         self._client = client
+        self._made = made
         self._handler = handler
         self._on_error = on_error
         self._concurrency = settings.concurrency
@@ -158,13 +183,13 @@ class QueueWorkers:
                 started = time.monotonic()
                 for record in batch:
                     if not self._stopping:
-                        self._handle(QueueMessage(record, self._client))
-                # What a stop leaves of a batch goes back to the queue with the connection.
+                        self._handle(self._made(record))
+                # What a stop leaves of a batch goes back to the queue when the client is closed.
                 count = CHUNK if batch and (time.monotonic() - started) / len(batch) < SLOW_S else 1
         except MessageQueuesError as error:
             self._fail(error)
 
-    def _handle(self, message: QueueMessage) -> None:
+    def _handle(self, message: SettledMessage[Settled]) -> None:
         try:
             self._handler(message)
         except BaseException as error:
@@ -173,7 +198,7 @@ class QueueWorkers:
         if self._automatic:
             message.ack()
 
-    def _failed(self, message: QueueMessage, error: BaseException) -> None:
+    def _failed(self, message: SettledMessage[Settled], error: BaseException) -> None:
         if not isinstance(error, Exception) or self._on_error == "stop":  # sys.exit() in a handler ends the run, not just this thread
             message.nack()
             self._fail(self._handler_failed(message, error))
@@ -193,7 +218,7 @@ class QueueWorkers:
             message.reject()
 
     @staticmethod
-    def _handler_failed(message: QueueMessage, error: BaseException) -> HandlerFailed:
+    def _handler_failed(message: SettledMessage[Settled], error: BaseException) -> HandlerFailed:
         failure = HandlerFailed(f"the handler failed on {message!r}: {error!r}", message)
         failure.__cause__ = error
         return failure

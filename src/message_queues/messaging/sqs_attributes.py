@@ -242,6 +242,11 @@ def checked_queue_name(argument: str, name: object) -> str:
     return _checked_name(argument, name, "queue", MAX_QUEUE_NAME)
 
 
+def could_be_queue_name(name: str) -> bool:
+    """Whether a queue of SQS may have a name that was given for any system's."""
+    return len(name) <= MAX_QUEUE_NAME and _NAME.fullmatch(name.removesuffix(FIFO)) is not None
+
+
 def checked_sns_topic_name(argument: str, name: object) -> str:
     """Letters, digits, - and _, at most 256 of them with the suffix .fifo of a FIFO topic."""
     return _checked_name(argument, name, "topic", MAX_TOPIC_NAME)
