@@ -73,16 +73,15 @@ class Oracle:
 class RandomParameters:
     """Parameters of a shape as botocore takes and gives them."""
 
-    def __init__(self, seed: object, texts: tuple[str, ...] = TEXTS, smallest: int = 0) -> None:
+    def __init__(self, seed: object, smallest: int) -> None:
         self._random = random.Random(str(seed))
-        self._texts = texts
         self._smallest = smallest
-        """Items of a list or map; one that is empty is not there at all in XML."""
+        """Items of a list or map, and fields of a structure. What has none is not there at all in a form and in XML."""
 
     def of(self, shape: Shape) -> Any:
         match shape.type_name:
             case "structure":
-                return {name: self.of(member) for name, member in shape.members.items() if self._random.random() < 0.8}
+                return self._structure(shape)
             case "list":
                 return [self.of(shape.member) for _ in range(self._random.randrange(self._smallest, 4))]
             case "map":
@@ -95,7 +94,13 @@ class RandomParameters:
                 return self._random.random() < 0.5
             case "blob":
                 return self._random.randbytes(self._random.randrange(5))
-        return self._random.choice(self._texts)
+        return self._random.choice(TEXTS)
+
+    def _structure(self, shape: Shape) -> dict[str, Any]:
+        chosen = {name: self.of(member) for name, member in shape.members.items() if self._random.random() < 0.8}
+        for name, member in list(shape.members.items())[: self._smallest]:
+            chosen.setdefault(name, self.of(member))
+        return chosen
 
 
 def as_parameters(value: Any) -> Any:

@@ -135,6 +135,14 @@ def test_escapes(escaped: bytes, text: str) -> None:
     assert unescaped(escaped) == text
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_all_bytes_are_unescaped_as_python_does_it(seed: int) -> None:
+    choose = random.Random(seed)
+    octets = bytes(choose.choice(b"=\r\n\t _.a%\0") for _ in range(200))
+    text = b"".join(b"%%%02X" % octet if octet == 0x25 or choose.random() < 0.5 else bytes((octet,)) for octet in octets)
+    assert unescaped(text) == unquote_to_bytes(text).decode()
+
+
 @pytest.mark.parametrize(
     "form", [b"MessageBody=100%", b"MessageBody=%zz", b"MessageBody=%C3", b"MessageBody=\xff", b"%ff=1", b"a=%ED%A0%80"]
 )
