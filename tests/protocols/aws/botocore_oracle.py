@@ -45,6 +45,7 @@ class Oracle:
     def __init__(self, service: Service, query: bool) -> None:
         self._model = service_model(service, query)
         protocol = self._model.metadata["protocol"]
+        self.speaks_query = protocol == "query"
         self._serializer = create_serializer(protocol, include_validation=False)
         self._parser = create_parser(protocol)
 
