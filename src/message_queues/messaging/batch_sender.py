@@ -102,11 +102,11 @@ class BatchSender(Generic[Item]):
 
     def _wake(self) -> None:
         # A thread that waits for the first message's linger time takes those that join it.
-        is_worth_it = self._outbox.ready == 1 or self._outbox.ready >= self._batch_messages or self._hurried
+        if not (self._hurried or self._outbox.ready == 1 or self._outbox.ready >= self._batch_messages):
+            return
         if self._idle:
-            if is_worth_it:
-                self._work.notify()
-        elif self._threads < AT_ONCE and (self._threads == 0 or (is_worth_it and self._outbox.ready > 1)):
+            self._work.notify()
+        elif self._threads < AT_ONCE:
             self._threads += 1
             threading.Thread(target=self._run, name=f"sender-{self._name}", daemon=True).start()
 
@@ -231,7 +231,10 @@ class BatchSender(Generic[Item]):
             for waiting, _ in new:
                 waiting.is_answered = True
         for waiting, outcome in new:
-            waiting.on_answer(outcome)
+            try:
+                waiting.on_answer(outcome)
+            except Exception:
+                logger.exception("hearing the answer to a message to %s", self._name)
         with self._answers:
             for waiting, _ in new:
                 self._unanswered.discard(waiting)
