@@ -17,6 +17,10 @@ WITHOUT_PIKA = WITHOUT_THE_CLIENT.replace("confluent_kafka", "pika").replace(
     'create_kafka_cluster("k", ["127.0.0.1:1"])', 'create_rabbitmq_cluster("r", "127.0.0.1", 1)'
 )
 
+WITHOUT_BOTO3 = WITHOUT_THE_CLIENT.replace("confluent_kafka", "boto3").replace(
+    'create_kafka_cluster("k", ["127.0.0.1:1"])', 'create_sqs_queue("q", "us-east-1")'
+)
+
 
 def test_without_the_client_package_the_error_names_the_extra() -> None:
     ran = subprocess.run([sys.executable, "-c", WITHOUT_THE_CLIENT], capture_output=True, text=True, check=True)
@@ -28,8 +32,13 @@ def test_without_pika_the_error_names_its_extra() -> None:
     assert ran.stdout == "a RabbitMQ cluster needs the package pika: pip install 'message-queues[rabbitmq]'\n"
 
 
+def test_without_boto3_the_error_names_its_extra() -> None:
+    ran = subprocess.run([sys.executable, "-c", WITHOUT_BOTO3], capture_output=True, text=True, check=True)
+    assert ran.stdout == "Amazon SQS and SNS need the package boto3: pip install 'message-queues[sqs]'\n"
+
+
 def test_importing_the_library_imports_no_client_and_no_server() -> None:
-    names = ("confluent_kafka", "pika", "asyncio", "msgspec")
+    names = ("confluent_kafka", "pika", "boto3", "botocore", "asyncio", "msgspec")
     program = f"import sys, message_queues.facade; print([name for name in {names} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert ran.stdout == "[]\n"
