@@ -9,10 +9,11 @@ from message_queues.cli.exchanges import exchanges
 from message_queues.cli.groups import groups
 from message_queues.cli.messages import consume, publish
 from message_queues.cli.queues import queues
+from message_queues.cli.sqs import sqs
 from message_queues.cli.topics import topics
 
 app = typer.Typer(
-    name="mq", no_args_is_help=True, add_completion=False, help="A server of Kafka and RabbitMQ, and clusters of both from a shell."
+    name="mq", no_args_is_help=True, add_completion=False, help="A server of Kafka, RabbitMQ and Amazon SQS, and the three from a shell."
 )
 
 
@@ -46,5 +47,6 @@ app.add_typer(topics, name="topics")
 app.add_typer(groups, name="groups")
 app.add_typer(queues, name="queues")
 app.add_typer(exchanges, name="exchanges")
+app.add_typer(sqs, name="sqs")
 app.command()(publish)
 app.command()(consume)
