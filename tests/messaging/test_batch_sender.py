@@ -99,6 +99,33 @@ def test_of_a_group_one_batch_is_on_its_way_at_a_time() -> None:
     assert [body for (body,) in client.bodies if body[0] == "a"] == ["a1", "a2", "a3"]
 
 
+def test_groups_stay_in_order_with_many_batches_on_their_way() -> None:
+    taken: dict[str | None, list[str]] = {}
+    inside: set[str | None] = set()
+    lock = threading.Lock()
+
+    class Slow(MemorySender):
+        def send(self, batch: Sequence[OutgoingMessage]) -> Sequence[Outcome]:
+            groups = {each.group_id for each in batch}
+            with lock:
+                assert not groups & inside
+                inside.update(groups)
+                for each in batch:
+                    taken.setdefault(each.group_id, []).append(each.body)
+            threading.Event().wait(0.001 * (len(batch) % 3))
+            with lock:
+                inside.difference_update(groups)
+            return sent(batch)
+
+    answers = Answers()
+    sender = made(Slow(), options(batch=3, in_order=True))
+    for number in range(600):
+        send(sender, str(number), answers, f"g{number % 20}")
+    assert sender.flush(SECONDS) == 0
+    assert all(isinstance(outcome, Sent) for _, outcome in answers.all)
+    assert taken == {f"g{group}": [str(number) for number in range(group, 600, 20)] for group in range(20)}
+
+
 def test_what_was_refused_for_now_is_sent_again_and_the_rest_is_not() -> None:
     client, answers = MemorySender(), Answers()
 
