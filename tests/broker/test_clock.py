@@ -1,6 +1,6 @@
 import pytest
 
-from message_queues.broker.clock import ManualClock, Timers, advance
+from message_queues.broker.clock import ManualClock, Timers, WakeUp, advance
 
 
 def test_time_set_by_hand_cannot_go_back() -> None:
@@ -81,3 +81,42 @@ def test_advancing_stops_at_every_deadline_on_the_way() -> None:
     assert advance(clock, timers, 1000) == 3
     assert seen == [300, 600, 900]
     assert clock.now_ms() == 1000
+
+
+def test_a_wake_up_comes_once_at_the_earliest_of_what_it_was_asked_for() -> None:
+    clock = ManualClock(0)
+    timers = Timers(clock)
+    seen: list[int] = []
+    wake_up = WakeUp(timers, lambda: seen.append(clock.now_ms()))
+    for deadline_ms in (300, 100, 200):
+        wake_up.at(deadline_ms)
+    advance(clock, timers, 1000)
+    assert seen == [100]
+    wake_up.at(1200)
+    advance(clock, timers, 2000)
+    assert seen == [100, 1200]
+
+
+def test_a_wake_up_may_ask_for_the_next_one() -> None:
+    clock = ManualClock(0)
+    timers = Timers(clock)
+    seen: list[int] = []
+
+    def wake() -> None:
+        seen.append(clock.now_ms())
+        wake_up.at(clock.now_ms() + 100)
+
+    wake_up = WakeUp(timers, wake)
+    wake_up.at(100)
+    advance(clock, timers, 350)
+    assert seen == [100, 200, 300]
+
+
+def test_a_wake_up_that_was_stopped_never_comes() -> None:
+    clock = ManualClock(0)
+    timers = Timers(clock)
+    wake_up = WakeUp(timers, lambda: clock.set(-1))
+    wake_up.at(100)
+    wake_up.stop()
+    wake_up.at(200)
+    assert timers.next_deadline() is None

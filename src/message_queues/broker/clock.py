@@ -123,6 +123,33 @@ class Timers:
             self._cancelled -= 1
 
 
+class WakeUp:
+    """One action for many deadlines: it is called at the earliest that it was asked for, and has to ask again for the others."""
+
+    __slots__ = ("_action", "_is_over", "_timer", "_timers")
+
+    def __init__(self, timers: Timers, action: Callable[[], None]) -> None:
+        self._timers = timers
+        self._action = action
+        self._timer: Timer | None = None
+        self._is_over = False
+
+    def at(self, deadline_ms: int) -> None:
+        timer = self._timer
+        if timer is not None and timer.is_pending:
+            if timer.deadline_ms <= deadline_ms:
+                return
+            timer.cancel()
+        if not self._is_over:
+            self._timer = self._timers.at(deadline_ms, self._action)
+
+    def stop(self) -> None:
+        """For good."""
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+
 def advance(clock: ManualClock, timers: Timers, now_ms: int) -> int:
     """Moves the clock to `now_ms` and stops at every deadline on the way, as time itself would; returns how many timers fired."""
     fired = 0

@@ -8,8 +8,10 @@ from message_queues.broker.queues.backlog import BacklogHome, Residence
 from message_queues.broker.queues.consumer import Delivering
 from message_queues.broker.queues.dead_letter_office import DeadLetterTarget
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.queue import CLASSIC, QUORUM, Queue, QueueIdentity
+from message_queues.broker.queues.queue import Queue
+from message_queues.broker.queues.queue_arguments import CLASSIC, QUORUM
 from message_queues.broker.queues.queue_home import QueueHome
+from message_queues.broker.queues.queue_identity import QueueIdentity
 from message_queues.broker.queues.queue_settings import DEFAULT_SETTINGS, QueueSettings
 from message_queues.broker.queues.version import rabbit_version
 from message_queues.records.field_table import FieldTable

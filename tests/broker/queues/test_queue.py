@@ -296,7 +296,7 @@ def test_a_late_consumer_of_a_quorum_queue_loses_messages_and_subscription() -> 
 def test_a_consumer_has_its_own_patience() -> None:
     world = QueueWorld("4.3")
     queue = world.declare(kind=QUORUM)
-    assert queue.consumer_timeout_ms == 1_800_000
+    assert queue.timeout_of(None) == 1_800_000
     patient, hasty = Client(prefetch_count=1), Client(prefetch_count=1, arguments={"x-consumer-timeout": 60_000})
     for client in (patient, hasty):
         queue.add_consumer(client)
@@ -330,7 +330,7 @@ def test_a_classic_queue_waits_for_ever_since_4_3() -> None:
     queue.add_consumer(client)
     queue.publish(message())
     world.advance(10_000_000)
-    assert (client.cancellations, queue.consumer_timeout_ms) == ([], None)
+    assert (client.cancellations, queue.timeout_of(None)) == ([], None)
 
 
 # Single active consumers and get

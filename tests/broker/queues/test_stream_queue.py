@@ -2,7 +2,8 @@ import pytest
 
 from message_queues.broker.queues.consumer import CancelReason, ReturnReason
 from message_queues.broker.queues.message import QueueMessage
-from message_queues.broker.queues.queue import STREAM, QueueIdentity
+from message_queues.broker.queues.queue_arguments import STREAM
+from message_queues.broker.queues.queue_identity import QueueIdentity
 from message_queues.broker.queues.queue_settings import DEFAULT_SETTINGS, QueueSettings
 from message_queues.broker.queues.stream_queue import InvalidAge, StreamQueue, age_ms
 from message_queues.errors import NotImplementedByBroker, PreconditionFailed

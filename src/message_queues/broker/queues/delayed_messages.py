@@ -22,7 +22,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from message_queues.broker.clock import Clock, Timer, Timers
+from message_queues.broker.clock import Clock, Timers, WakeUp
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.broker.queues.stored_message import read_message, write_message
 from message_queues.errors import CorruptMessage, DamagedFile
@@ -64,7 +64,7 @@ class DelayedMessages:
         self._home = home
         self._directory = directory
         self._clock = clock
-        self._timers = timers
+        self._wake_up = WakeUp(timers, self._release_due)
         self._release = release
         self._due: list[int] = []
         """A heap of when it is due and where it is stored, in one number."""
@@ -76,8 +76,6 @@ class DelayedMessages:
         """The exchanges of messages that wait for the group commit, by position."""
         self._next_position = 0
         self._store: MessageStore | None = None
-        self._timer: Timer | None = None
-        self._is_closed = False
         if home.open_files.file_system.exists(directory):
             self._load()
 
@@ -123,13 +121,11 @@ class DelayedMessages:
             self._store = None
 
     def _stop(self) -> None:
-        self._is_closed = True
         self._due.clear()
         self._counts.clear()
         self._resident.clear()
         self._unwritten.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._wake_up.stop()
 
     def _open_store(self) -> MessageStore:
         store = self._store = MessageStore(self._home, self._directory, _weightless, self._taken_back)
@@ -152,15 +148,8 @@ class DelayedMessages:
         self._schedule()
 
     def _schedule(self) -> None:
-        """One timer, for the earliest."""
-        if not self._due or self._is_closed:
-            return
-        due_ms = self._due[0] >> _POSITION_BITS
-        if self._timer is None or not self._timer.is_pending:
-            self._timer = self._timers.at(due_ms, self._release_due)
-        elif due_ms < self._timer.deadline_ms:
-            self._timer.cancel()
-            self._timer = self._timers.at(due_ms, self._release_due)
+        if self._due:
+            self._wake_up.at(self._due[0] >> _POSITION_BITS)
 
     def _release_due(self) -> None:
         end = (self._clock.now_ms() + 1) << _POSITION_BITS

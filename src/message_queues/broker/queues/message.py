@@ -75,3 +75,10 @@ class Entry:
         """Bytes of the body; kept by the backlog, which may let go of the message itself."""
         self.stored = 0
         """Where the backlog has it on disk; 0 is nowhere."""
+
+    def again(self) -> "Entry":
+        """The same message and place, for somebody else."""
+        other = Entry(self.message, self.position, self.level, self.enqueued_ms, self.expires_at_ms)
+        other.redelivered, other.size, other.stored = self.redelivered, self.size, self.stored
+        other.delivery_count, other.acquired_count = self.delivery_count, self.acquired_count
+        return other

@@ -32,6 +32,13 @@ TWO_LEVELS: Final = LevelScheme(highest=_HIGH, alternates=True)
 QUORUM_LEVELS: Final = LevelScheme(highest=31, default=DEFAULT_QUORUM_LEVEL)
 
 
+def level_scheme(max_priority: int | None, quorum_levels: int | None) -> LevelScheme:
+    """Of a classic queue with x-max-priority, or of a quorum queue where the release has so many levels."""
+    if quorum_levels is None:
+        return LevelScheme(highest=max_priority) if max_priority else ONE_LEVEL
+    return next((scheme for scheme in (QUORUM_LEVELS, TWO_LEVELS) if scheme.highest + 1 == quorum_levels), ONE_LEVEL)
+
+
 @dataclass(frozen=True, slots=True)
 class LevelHome:
     """Where and how backlogs are kept."""

@@ -15,8 +15,9 @@ from typing import Final
 from message_queues.broker.clock import Timer
 from message_queues.broker.queues.consumer import CancelReason, Consumer, ReturnReason
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.queue import QueueCounters, QueueIdentity
+from message_queues.broker.queues.queue_counters import QueueCounters
 from message_queues.broker.queues.queue_home import QueueHome
+from message_queues.broker.queues.queue_identity import QueueIdentity
 from message_queues.broker.queues.queue_settings import QueueSettings
 from message_queues.broker.queues.stored_message import write_message
 from message_queues.broker.queues.stream_chunks import Chunk, batches_of
@@ -238,12 +239,8 @@ class StreamQueue:
         if reader is not None and reader.offset < self._readable:
             self._serve_or_cancel(reader)
 
-    @property
-    def consumer_timeout_ms(self) -> int | None:
-        """A stream waits for its consumers as long as they like."""
-        return None
-
     def timeout_of(self, consumer: Consumer | None) -> int | None:
+        """A stream waits for its consumers as long as they like."""
         return None
 
     def _offset_of(self, wanted: FieldValue) -> int:

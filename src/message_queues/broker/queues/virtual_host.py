@@ -31,7 +31,7 @@ from message_queues.broker.queues.exchange import (
 )
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.broker.queues.policy import NO_POLICIES, AppliedPolicies, Policy, queue_settings
-from message_queues.broker.queues.queue import Queue, QueueIdentity
+from message_queues.broker.queues.queue import Queue
 from message_queues.broker.queues.queue_arguments import (
     CLASSIC,
     MISSING,
@@ -45,6 +45,7 @@ from message_queues.broker.queues.queue_arguments import (
     check_stream_sizes,
 )
 from message_queues.broker.queues.queue_home import QueueHome
+from message_queues.broker.queues.queue_identity import QueueIdentity
 from message_queues.broker.queues.queue_settings import QueueSettings
 from message_queues.broker.queues.routing import Recipients, Router
 from message_queues.broker.queues.stream_queue import StreamQueue

@@ -13,7 +13,7 @@ from pamqp import commands
 from message_queues.broker.queues.consumer import CancelReason, Delivering
 from message_queues.broker.queues.erlang_terms import type_name
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.queue import CLASSIC, QUORUM
+from message_queues.broker.queues.queue_arguments import CLASSIC, QUORUM
 from message_queues.broker.queues.version import RabbitVersion
 from message_queues.errors import NotAllowed, NotImplementedByBroker, PreconditionFailed
 from message_queues.protocols.amqp.deliveries import DeliveryFrames, get_ok_frames

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from message_queues.broker.alarms import DISK as DISK_ALARM
 from message_queues.broker.alarms import MEMORY as MEMORY_ALARM
 from message_queues.broker.alarms import process_memory_bytes
-from message_queues.broker.queues.queue import CLASSIC, QUORUM, STREAM
+from message_queues.broker.queues.queue_arguments import CLASSIC, QUORUM, STREAM
 from message_queues.broker.queues.queue_settings import AT_LEAST_ONCE
 from message_queues.broker.queues.virtual_host import AnyQueue
 from message_queues.servers.amqp.channel import AmqpChannel

@@ -1,6 +1,7 @@
 """Queues: list, show, declare, delete, purge; what quorum queues add is that of a cluster of one."""
 
-from message_queues.broker.queues.queue import CLASSIC, QUORUM, STREAM, Queue
+from message_queues.broker.queues.queue import Queue
+from message_queues.broker.queues.queue_arguments import CLASSIC, QUORUM, STREAM
 from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
 from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer, bad_request, missing_keys
