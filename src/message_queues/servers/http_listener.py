@@ -7,7 +7,7 @@ import asyncio
 import errno
 import logging
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from message_queues.errors import PortTaken
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BACKLOG = 512
+BACKLOG = 1024
 KEEP_ALIVE_S = 60
+LONGEST_REQUEST_S = 30
+"""How long a request may take to come, head and body. Who is slower, or connects and says nothing, is hung up on within twice that time."""
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -41,13 +43,19 @@ def bound(host: str, port: int) -> socket.socket:
 
 
 class HttpListener:
-    def __init__(self, make_application: Callable[[], Application], max_connections: int = 1000) -> None:
+    def __init__(
+        self, make_application: Callable[[], Application], max_connections: int = 1000, longest_request_s: float = LONGEST_REQUEST_S
+    ) -> None:
         self._make_application = make_application
         """Called on another thread: it imports."""
         self._max_connections = max_connections
+        self._longest_request_s = longest_request_s
         self._socket: socket.socket | None = None
         self._server: HttpServer | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._incomplete: set[tuple[object, object]] = set()
+        """Connections that wait for the rest of a request, and which, when it was last looked."""
+        self._look: asyncio.TimerHandle | None = None
 
     async def listen(self, host: str, port: int) -> str:
         """Listens (0: on a free port); returns the address. Raises PortTaken."""
@@ -71,6 +79,8 @@ class HttpListener:
         if self._serving is None:
             asyncio.get_running_loop().remove_reader(listener.fileno())
         else:
+            if self._look is not None:
+                self._look.cancel()
             # One that is only just being made finds that there is nothing to serve any more.
             if self._server is not None:
                 self._server.should_exit = True
@@ -92,20 +102,35 @@ class HttpListener:
             listener.close()
             return
         if self._socket is listener:
+            self._hang_up_on_the_slow()
             await server.serve(sockets=[listener])
+
+    def _hang_up_on_the_slow(self) -> None:
+        """Costs a request nothing: whoever is found at the same one twice is too slow."""
+        assert self._server is not None
+        connections: Iterable[Any] = self._server.server_state.connections
+        incomplete = {(connection, connection.cycle): connection for connection in connections if connection.waits_for_a_request}
+        for which, connection in incomplete.items():
+            if which in self._incomplete:
+                connection.transport.abort()
+        self._incomplete = set(incomplete)
+        self._look = asyncio.get_running_loop().call_later(self._longest_request_s, self._hang_up_on_the_slow)
 
     def _make_server(self) -> "HttpServer":
         import uvicorn
 
         from message_queues.servers.clock_control import HttpServer
+        from message_queues.servers.http_connection import HttpConnection
 
         config = uvicorn.Config(
             self._make_application(),
+            http=HttpConnection,
             log_config=None,
             access_log=False,
             lifespan="off",
             ws="none",
             server_header=False,
+            proxy_headers=False,
             date_header=True,
             timeout_keep_alive=KEEP_ALIVE_S,
             limit_concurrency=self._max_connections,
