@@ -68,6 +68,8 @@ class Server:
         """From `start` on, if AMQP or its management is served."""
         self.shovels: Shovels | None = None
         """From `start` on, with `amqp`."""
+        self.aws: AwsServer | None = None
+        """From `start` on, if SQS is served."""
         self._http: list[HttpServer] = []
         self._definitions: dict[str, Any] = {}
         """Of RabbitMQ, to be imported at the start."""
@@ -257,7 +259,7 @@ class Server:
 
     async def _listen_aws(self) -> str:
         settings = self.settings
-        server = AwsServer(
+        self.aws = AwsServer(
             self.broker,
             account=settings.aws_account,
             region=settings.aws_region,
@@ -265,7 +267,7 @@ class Server:
             max_request_bytes=settings.max_request_bytes,
             max_connections=settings.max_connections,
         )
-        return await self._listen_http(server, settings.sqs_port, "--sqs-port")
+        return await self._listen_http(self.aws, settings.sqs_port, "--sqs-port")
 
     async def _listen_http(self, server: HttpServer, port: int, flag: str) -> str:
         self._http.append(server)

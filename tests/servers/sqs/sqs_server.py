@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import threading
+import time
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -63,6 +64,12 @@ class SqsServer:
         assert isinstance(clock, ManualClock)
         self.call(lambda: advance(clock, self.server.broker.timers, clock.now_ms() + round(seconds * 1000)))
 
+    @property
+    def waiting(self) -> int:
+        """How many long polls wait."""
+        assert self.server.aws is not None
+        return self.server.aws.waiting
+
     def call(self, function: Callable[[], T]) -> T:
         """In the server's loop."""
 
@@ -108,6 +115,14 @@ class SqsServer:
             "Authorization": "AWS4-HMAC-SHA256 " + CREDENTIAL.format(access_key, region),
         }
         return self.ask("POST", "/", json.dumps(parameters).encode(), headers)
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    """What the server does by itself has no event."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 @contextmanager

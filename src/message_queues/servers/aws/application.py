@@ -7,9 +7,8 @@ changes something is answered once it is durable. What a queue holds can be look
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from random import getrandbits
-from typing import Any
+from typing import Any, NamedTuple
 
 from message_queues.errors import MessageQueuesError, StorageError
 from message_queues.protocols.aws.content import SNS, SQS, Target, Wire, target_of
@@ -29,14 +28,11 @@ logger = logging.getLogger(__name__)
 
 LARGEST_REQUEST_BYTES = 16 * 1024 * 1024
 """A batch of 1 MiB takes six times as much at most, with every character escaped."""
-BODY_S = 30
-"""How long a body may take to come."""
 UNKNOWN_OPERATION = b"<UnknownOperationException/>\n"
 HEALTH = b'{"services": {"sqs": "running", "sns": "running"}}\n'
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
@@ -126,7 +122,7 @@ class AwsApplication:
         elif not isinstance(error, MessageQueuesError):
             logger.exception("a request failed", exc_info=error, extra={"action": target.action, "path": scope["path"]})
         headers, body = (sns_codec if is_sns else sqs_codec).encode_fault(fault, target.wire, request_id)
-        if fault.status in (408, 413):
+        if fault.status == 413:
             # What is left of the body is not read.
             headers = [*headers, (b"connection", b"close")]
         return Answer(fault.status, [*headers, (b"content-length", b"%d" % len(body))], body)
@@ -135,22 +131,18 @@ class AwsApplication:
         length = headers.get(b"content-length", b"0")
         if len(length) > 12 or int(length) > self._largest_bytes:
             raise self._too_large()
-        try:
-            async with asyncio.timeout(BODY_S):
-                event = await receive()
-                if not event.get("more_body"):
-                    return whole(event)
-                pieces = [whole(event)]
-                size = len(pieces[0])
-                while event.get("more_body"):
-                    event = await receive()
-                    pieces.append(whole(event))
-                    size += len(pieces[-1])
-                    if size > self._largest_bytes:
-                        raise self._too_large()
-                return b"".join(pieces)
-        except TimeoutError:
-            raise AwsFault("RequestTimeout", f"The body of the request did not come within {BODY_S} seconds.", 408) from None
+        event = await receive()
+        piece = piece_of(event)
+        if not event.get("more_body"):
+            return piece
+        pieces, size = [piece], len(piece)
+        while event.get("more_body"):
+            event = await receive()
+            pieces.append(piece_of(event))
+            size += len(pieces[-1])
+            if size > self._largest_bytes:
+                raise self._too_large()
+        return b"".join(pieces)
 
     def _too_large(self) -> AwsFault:
         return AwsFault("RequestEntityTooLarge", f"The body of the request is larger than {self._largest_bytes} bytes.", 413)
@@ -170,7 +162,7 @@ class AwsApplication:
         return plain(404, UNKNOWN_OPERATION, (b"content-type", b"text/xml"))
 
 
-def whole(event: Scope) -> bytes:
+def piece_of(event: Scope) -> bytes:
     if event["type"] == "http.disconnect":
         raise ClientGone
     body: bytes = event.get("body", b"")

@@ -11,6 +11,7 @@ from message_queues.servers.http_listener import Receive
 
 if TYPE_CHECKING:
     from message_queues.broker.broker import Broker
+    from message_queues.broker.sqs.queue import SqsQueue
     from message_queues.storage.group_commit import Failures
 
 T = TypeVar("T")
@@ -66,8 +67,11 @@ class AwsContext:
         """Under which the client knows this server: "http://localhost:9324"."""
         return f"{self.scheme}://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
 
-    async def stored(self) -> None:
-        """Returns once everything done so far is as durable as promised; raises StorageError when it could not be written."""
+    async def stored(self, queue: "SqsQueue | None" = None) -> None:
+        """Returns once everything done so far is as durable as promised.
+
+        Raises StorageError when it could not be written: what was done to the queue, if one is named.
+        """
         loop = asyncio.get_running_loop()
         stored: asyncio.Future[Failures] = loop.create_future()
 
@@ -77,7 +81,7 @@ class AwsContext:
 
         self.home.broker.group_commit.when_durable(durable)
         failures = await stored
-        if failures:
+        if failures and (queue is None or queue.is_failing(failures)):
             raise next(iter(failures.values()))
 
     async def wait(self, answer: "asyncio.Future[T]", cancel: Callable[[], object], nothing: T) -> T:

@@ -27,6 +27,11 @@ class AwsServer:
         self._served: AwsApplication | None = None
         self._listener = HttpListener(self._application, max_connections)
 
+    @property
+    def waiting(self) -> int:
+        """How many requests wait for messages."""
+        return 0 if self._served is None else len(self._served.home.polls)
+
     async def listen(self, host: str, port: int) -> str:
         return await self._listener.listen(host, port)
 

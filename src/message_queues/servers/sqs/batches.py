@@ -55,7 +55,7 @@ async def send_message_batch(context: AwsContext, request: SendMessageBatchReque
         return sent_entry(entry, queue.send(new_message(entry, queue.settings, context.account)))
 
     successful, failed = each_for_itself(entries, send)
-    await context.stored()
+    await context.stored(queue)
     return SendMessageBatchResponse(successful=successful, failed=failed or None)
 
 
@@ -67,7 +67,7 @@ async def delete_message_batch(context: AwsContext, request: DeleteMessageBatchR
         return DeleteMessageBatchResultEntry(id=entry.id)
 
     successful, failed = each_for_itself(checked(request.entries, "DeleteMessageBatchRequestEntry"), delete)
-    await context.stored()
+    await context.stored(queue)
     return DeleteMessageBatchResponse(successful=successful, failed=failed or None)
 
 
@@ -81,7 +81,7 @@ async def change_message_visibility_batch(
         return ChangeMessageVisibilityBatchResultEntry(id=entry.id)
 
     successful, failed = each_for_itself(checked(request.entries, "ChangeMessageVisibilityBatchRequestEntry"), change)
-    await context.stored()
+    await context.stored(queue)
     return ChangeMessageVisibilityBatchResponse(successful=successful, failed=failed or None)
 
 

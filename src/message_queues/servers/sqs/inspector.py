@@ -15,7 +15,7 @@ import msgspec
 
 from message_queues.broker.sqs.message import Received, Seen
 from message_queues.broker.sqs.queue import SqsQueue
-from message_queues.broker.sqs.queues import QueueName
+from message_queues.broker.sqs.queue_name import QueueName
 from message_queues.errors import MessageQueuesError, QueueDoesNotExist
 from message_queues.protocols.aws.content import Wire
 from message_queues.protocols.aws.faults import AwsFault

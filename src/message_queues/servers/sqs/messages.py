@@ -29,7 +29,7 @@ EVERYTHING = frozenset(("All", ".*", "*"))
 async def send_message(context: AwsContext, request: SendMessageRequest) -> SendMessageResponse:
     queue = find_queue(context, request.queue_url, "SendMessage")
     sent = queue.send(new_message(request, queue.settings, context.account))
-    await context.stored()
+    await context.stored(queue)
     return SendMessageResponse(
         md5_of_message_body=sent.md5_of_body,
         md5_of_message_attributes=sent.md5_of_attributes,
@@ -42,14 +42,14 @@ async def send_message(context: AwsContext, request: SendMessageRequest) -> Send
 async def delete_message(context: AwsContext, request: DeleteMessageRequest) -> None:
     queue = find_queue(context, request.queue_url, "DeleteMessage")
     queue.delete(required_handle(request.receipt_handle))
-    await context.stored()
+    await context.stored(queue)
 
 
 async def change_message_visibility(context: AwsContext, request: ChangeMessageVisibilityRequest) -> None:
     queue = find_queue(context, request.queue_url, "ChangeMessageVisibility")
     handle = required_handle(request.receipt_handle)
     queue.change_visibility(handle, checked_visibility(request.visibility_timeout))
-    await context.stored()
+    await context.stored(queue)
 
 
 def required_handle(receipt_handle: str | None) -> str:
@@ -94,7 +94,7 @@ async def receive_message(context: AwsContext, request: ReceiveMessageRequest) -
     if not received:
         return ReceiveMessageResponse()
     # The receive counts, and the time until which nobody else sees the messages.
-    await context.stored()
+    await context.stored(queue)
     return ReceiveMessageResponse(messages=[answered(each, system_names, attribute_names) for each in received])
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from message_queues.broker.sqs.queue import SqsQueue
-from message_queues.broker.sqs.queues import QueueName
+from message_queues.broker.sqs.queue_name import QueueName
 from message_queues.errors import AccessDenied, MissingParameter
 from message_queues.protocols.aws.content import Wire
 from message_queues.protocols.aws.faults import AwsFault

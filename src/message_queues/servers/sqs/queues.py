@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Iterable, Mapping, Sequence
 
 from message_queues.broker.sqs.queue import SqsQueue
-from message_queues.broker.sqs.queues import QueueName
+from message_queues.broker.sqs.queue_name import QueueName
 from message_queues.errors import InvalidAttributeName, InvalidParameterValue, MissingParameter
 from message_queues.protocols.aws.content import Wire
 from message_queues.protocols.aws.faults import invalid_action
@@ -55,8 +55,9 @@ async def get_queue_url(context: AwsContext, request: GetQueueUrlRequest) -> Get
 
 
 async def purge_queue(context: AwsContext, request: PurgeQueueRequest) -> None:
-    find_queue(context, request.queue_url, "PurgeQueue").purge()
-    await context.stored()
+    queue = find_queue(context, request.queue_url, "PurgeQueue")
+    queue.purge()
+    await context.stored(queue)
 
 
 def required_name(name: str | None) -> str:
