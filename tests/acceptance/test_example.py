@@ -17,6 +17,7 @@ from message_queues.messaging.consumer_group import ConsumerGroup
 from message_queues.messaging.exchange import Exchange
 from message_queues.messaging.publisher import Publisher
 from message_queues.messaging.queue import Queue
+from message_queues.messaging.sqs_queue import SqsQueue
 from message_queues.messaging.topic import Topic
 
 EXAMPLE = Path(__file__).with_name("example.py")
@@ -84,7 +85,7 @@ def test_every_call_of_the_example_works_or_is_listed_as_still_to_come(run: Run)
     with mq:
         assert run.worked == [
             "MessageQueues", "create_kafka_cluster", "create_topic", "create_consumer_group", "create_rabbitmq_cluster", "create_exchange",
-            "create_queue", "create_binding", "create_publisher", "configure_consumer",
+            "create_queue", "create_binding", "create_sqs_queue", "create_publisher", "configure_consumer",
         ]  # fmt: skip
         assert set(run.said) == calls_that_wait()
         assert all(said.startswith(f"{call}: ") and "not_supported.md" in said for call, said in run.said.items())
@@ -145,6 +146,32 @@ def test_its_exchange_routes_to_its_queue_what_its_binding_says(run: Run) -> Non
         publisher.flush()
         assert queue.message_count() == 100
         consumer = mq.configure_consumer("order-processing", "queue", concurrency=4, prefetch_count=50)
+        seen: list[object] = []
+
+        def handle(message: Message) -> None:
+            seen.append(message.json())
+            if len(seen) == 100:
+                consumer.stop()
+
+        consumer.run(handle)
+        assert len(seen) == 100
+        assert queue.message_count() == 0
+
+
+def test_its_sqs_queue_is_what_it_asked_for_and_takes_messages(run: Run) -> None:
+    mq, queue = run.names["mq"], run.names["sqs_queue"]
+    assert isinstance(mq, MessageQueues)
+    assert isinstance(queue, SqsQueue)
+    with mq:
+        described = queue.describe()
+        assert (described.name, described.region) == ("order-notifications", "us-east-1")
+        asked = {"VisibilityTimeout": "30", "MessageRetentionPeriod": "345600", "ReceiveMessageWaitTimeSeconds": "20"}
+        assert {name: described.attributes[name] for name in asked} == asked
+        publisher = mq.create_publisher(queue="order-notifications")
+        for number in range(100):
+            publisher.publish({"order_id": str(number)})
+        publisher.flush()
+        consumer = mq.configure_consumer("order-notifications", concurrency=4, prefetch_count=50)
         seen: list[object] = []
 
         def handle(message: Message) -> None:
