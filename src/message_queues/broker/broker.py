@@ -43,6 +43,9 @@ from message_queues.broker.queues.version import rabbit_version
 from message_queues.broker.queues.virtual_host import VirtualHostHome
 from message_queues.broker.queues.virtual_hosts import DEFAULT_VIRTUAL_HOST, VirtualHosts
 from message_queues.broker.retention import RetentionSweep
+from message_queues.broker.sqs.chaos import Chaos
+from message_queues.broker.sqs.home import SqsHome
+from message_queues.broker.sqs.queues import SqsQueues
 from message_queues.broker.topics import Topic, Topics, TopicSpec
 from message_queues.errors import DamagedFile, MessageQueuesError, MissingNodes, PolicyViolation, StorageError
 from message_queues.storage.data_directory import DataDirectory
@@ -76,6 +79,8 @@ class BrokerSettings:
     memory_high_watermark_bytes: int | None = None
     """None: RabbitMQ's share of the machine's memory."""
     disk_free_limit_bytes: int = DISK_FREE_LIMIT_BYTES
+    chaos: int | None = None
+    """A seed: SQS does what the real service may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +127,15 @@ class Broker:
         self.parameters = self.virtual_hosts.parameters
         self.access = Access(self.commit, self.virtual_hosts.__contains__, self.rabbit_version)
         self.virtual_hosts.on_deleted.append(self.access.virtual_host_deleted)
-        self.virtual_hosts.open(self._virtual_host_home(settings, home))
+        stores = StoreHome(home.open_files, self.group_commit, home.run_in_background)
+        residence = Residence(settings.resident_bytes)
+        self.virtual_hosts.open(self._virtual_host_home(stores, residence))
+        self.sqs = SqsQueues(self.commit)
+        self.sqs.open(self._sqs_home(stores, residence, settings))
         self._apply: dict[type[Event], Callable[..., object]] = {
             **self.virtual_hosts.appliers,
             **self.access.appliers,
+            **self.sqs.appliers,
             ClusterCreated: self._apply_cluster_created,
             TopicCreated: self.topics.apply_created,
             PartitionsAdded: self.topics.apply_partitions_added,
@@ -137,14 +147,13 @@ class Broker:
         }
         self._retention = RetentionSweep(self.timers, self.config, self.topics.partitions)
 
-    def _virtual_host_home(self, settings: BrokerSettings, home: LogHome) -> VirtualHostHome:
-        stores = StoreHome(home.open_files, self.group_commit, home.run_in_background)
+    def _virtual_host_home(self, stores: StoreHome, residence: Residence) -> VirtualHostHome:
         queues = QueueHome(
             clock=self.clock,
             timers=self.timers,
             call_soon=self._turn.call_soon,
             group_commit=self.group_commit,
-            backlogs=BacklogHome(stores, Residence(settings.resident_bytes)),
+            backlogs=BacklogHome(stores, residence),
             directory=str(self._data.queues),
             dead_letters=self.virtual_hosts,
             version=self.rabbit_version,
@@ -157,6 +166,19 @@ class Broker:
             churn=self.virtual_hosts.queue_churn,
             remove_files=self._remove_queue_files,
             is_replaying=lambda: self._is_replaying,
+        )
+
+    def _sqs_home(self, stores: StoreHome, residence: Residence, settings: BrokerSettings) -> SqsHome:
+        return SqsHome(
+            clock=self.clock,
+            timers=self.timers,
+            patience=self.patience,
+            group_commit=self.group_commit,
+            stores=stores,
+            residence=residence,
+            directory=str(self._data.queues),
+            remove_files=self._remove_queue_files,
+            chaos=None if settings.chaos is None else Chaos(settings.chaos),
         )
 
     # Opening and closing
@@ -178,6 +200,7 @@ class Broker:
         if not self.virtual_hosts:
             self._create_virtual_host()
         self.groups.loaded()
+        self.sqs.start()
         self._retention.start()
 
     def _create_virtual_host(self) -> None:
@@ -207,6 +230,7 @@ class Broker:
         self.alarms.stop()
         self.group_commit.commit_now()
         self.virtual_hosts.close()
+        self.sqs.close()
         self._close_partitions()
         try:
             if self._journal_failure is None:
@@ -248,6 +272,7 @@ class Broker:
 
     def _leftover_queues(self) -> list[str]:
         known = {queue.queue_id.hex() for host in self.virtual_hosts.values() for queue in host.queues.values()}
+        known.update(queue.queue_id.hex() for queue in self.sqs.all())
         return [str(entry) for entry in self._data.queues.iterdir() if ID_DIRECTORY.fullmatch(entry.name) and entry.name not in known]
 
     # Durable facts
@@ -315,6 +340,7 @@ class Broker:
             yield GroupConfigsAltered(group_id=group_id, changes=dict(group_configs))
         yield from self.producer_ids.state_events()
         yield from self.virtual_hosts.state_events()
+        yield from self.sqs.state_events()
         yield from self.access.state_events()
         yield from self.groups.state_events()
 

@@ -13,6 +13,7 @@ from message_queues.broker.access import AccessEvent
 from message_queues.broker.coordination.events import CoordinationEvent
 from message_queues.broker.event import Event
 from message_queues.broker.queues.events import VirtualHostEvent
+from message_queues.broker.sqs.events import SqsEvent
 
 
 class ClusterCreated(Event, frozen=True, tag="ClusterCreated"):
@@ -73,6 +74,7 @@ BrokerEvent: TypeAlias = (
     | ProducerIdsReserved
     | CoordinationEvent
     | VirtualHostEvent
+    | SqsEvent
     | AccessEvent
 )
 

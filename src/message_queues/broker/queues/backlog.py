@@ -17,7 +17,7 @@ from collections import deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Final
+from typing import Final, Protocol
 
 from message_queues.broker.queues.message import Entry, QueueMessage
 from message_queues.broker.queues.stored_message import body_bytes, read_message, write_message
@@ -43,6 +43,14 @@ PAGED_OUT: Final = QueueMessage("", "", EMPTY_PROPERTIES, b"", read_attributes(E
 """Stands for the message of an entry that was released."""
 
 
+class Resident(Protocol):
+    """Who keeps messages in memory."""
+
+    def shrink(self) -> None:
+        """Pages out some of those that the disk has."""
+        ...
+
+
 class Residence:
     """How many bytes all backlogs together keep in memory, and may."""
 
@@ -55,16 +63,16 @@ class Residence:
         self.noted_bytes = max(1, limit_bytes // 64)
         """Backlogs with more than this are asked for room."""
         self.used_bytes = 0
-        self._largest: set[Backlog] = set()
+        self._largest: set[Resident] = set()
         self._pushes_to_next_try = 0
 
-    def note(self, backlog: "Backlog") -> None:
+    def note(self, backlog: Resident) -> None:
         self._largest.add(backlog)
 
-    def forget(self, backlog: "Backlog") -> None:
+    def forget(self, backlog: Resident) -> None:
         self._largest.discard(backlog)
 
-    def make_room(self, for_whom: "Backlog") -> bool:
+    def make_room(self, for_whom: Resident) -> bool:
         """Has the others page out what they have on disk anyway; whether that brought all below the limit."""
         if self._pushes_to_next_try:
             self._pushes_to_next_try -= 1
