@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 LARGEST_REQUEST_BYTES = 16 * 1024 * 1024
 """A batch of 1 MiB takes six times as much at most, with every character escaped."""
-UNKNOWN_OPERATION = b"<UnknownOperationException/>\n"
 HEALTH = b'{"services": {"sqs": "running", "sns": "running"}}\n'
 
 
@@ -137,11 +136,11 @@ class AwsApplication:
             return piece
         pieces, size = [piece], len(piece)
         while event.get("more_body"):
+            if size > self._largest_bytes:
+                raise self._too_large()
             event = await receive()
             pieces.append(piece_of(event))
             size += len(pieces[-1])
-            if size > self._largest_bytes:
-                raise self._too_large()
         return b"".join(pieces)
 
     def _too_large(self) -> AwsFault:
@@ -155,11 +154,9 @@ class AwsApplication:
         if path.startswith("/_aws/sqs/"):
             status, content_type, body = inspector.answer(self.home, path, query, headers)
             return plain(status, body, (b"content-type", content_type))
-        if target_of(headers, query, b"").action is not None:
-            return None
-        if path == "/":
+        if path == "/" and target_of(headers, query, b"").action is None:
             return plain(200, HEALTH, (b"content-type", b"application/json"))
-        return plain(404, UNKNOWN_OPERATION, (b"content-type", b"text/xml"))
+        return None
 
 
 def piece_of(event: Scope) -> bytes:
