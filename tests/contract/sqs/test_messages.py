@@ -107,11 +107,15 @@ def test_the_only_system_attribute_is_a_trace_header(scene: Scene) -> None:
     message system attribute doesn't count towards the total size of a message."
     """
     url = scene.queue({"MaximumMessageSize": "1024"})
-    sent = scene.send(url, "x" * 1024, MessageSystemAttributes={"AWSTraceHeader": text("Root=1-5759e988-bd862e3fe1be46a994272793")})
+    sent = scene.send(
+        url,
+        "x" * 1024,
+        MessageSystemAttributes={"AWSTraceHeader": text("Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")},
+    )
     # SDKs compare it with the one of their own.
     assert sent["MD5OfMessageSystemAttributes"] == "5ae4d5d7636402d80f4eb6d213245a88"
     (message,) = scene.receive(url, MessageSystemAttributeNames=["AWSTraceHeader"])
-    assert message["Attributes"] == {"AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793"}
+    assert message["Attributes"] == {"AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"}
 
 
 def test_a_delay_has_fifteen_minutes(scene: Scene) -> None:
