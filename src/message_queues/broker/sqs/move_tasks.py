@@ -79,7 +79,7 @@ class MoveTasks:
     # What users ask for.
 
     def start(self, source_arn: str, destination_arn: str | None, rate: int | None) -> str:
-        """Returns the task's handle. Raises ResourceNotFound, InvalidParameterValue, UnsupportedOperation."""
+        """Returns the task's handle. Raises ResourceNotFound, InvalidParameterValue."""
         if rate is not None and not 1 <= rate <= MOST_PER_SECOND:
             raise InvalidParameterValue(
                 f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. Reason: Must be between 1 and {MOST_PER_SECOND}, if "
@@ -91,11 +91,11 @@ class MoveTasks:
         if destination_arn is not None:
             if destination_arn == source_arn:
                 raise InvalidParameterValue("Source queue arn and destination queue arn are the same.")
-            destination = self._existing(destination_arn)
+            destination = self._existing(destination_arn, "DestinationArn")
             if destination.settings.is_fifo != source.settings.is_fifo:
                 raise InvalidParameterValue("Destination queue must be same type of queue as the source.")
         if any(task.status == RUNNING for task in self._of(source_arn)):
-            raise UnsupportedOperation(
+            raise InvalidParameterValue(
                 "There is already a task running. Only one active task is allowed for a source queue arn at a given time."
             )
         task_id = str(uuid4())
@@ -141,10 +141,10 @@ class MoveTasks:
             raise ResourceNotFound("Task does not exist.")
         return task
 
-    def _existing(self, arn: str) -> SqsQueue:
+    def _existing(self, arn: str, parameter: str = "SourceArn") -> SqsQueue:
         queue = self._find(arn)
         if queue is None:
-            raise ResourceNotFound("The resource that you specified for the SourceArn parameter doesn't exist.")
+            raise ResourceNotFound(f"The resource that you specified for the {parameter} parameter doesn't exist.")
         return queue
 
     def _of(self, source_arn: str) -> Sequence[MoveTask]:

@@ -111,7 +111,7 @@ class SqsQueues:
         """
         is_fifo = check_name(name, attributes)
         checked = checked_attributes(attributes, is_fifo)
-        check_tags({}, tags)
+        check_tags(name.name, {}, tags)
         present = self._by_name.get(name)
         if present is not None:
             self._check_same(present, checked)
@@ -152,7 +152,7 @@ class SqsQueues:
 
     def set_attributes(self, queue: SqsQueue, changes: Mapping[str, str]) -> None:
         """Raises InvalidAttributeName, InvalidAttributeValue, InvalidParameterValue."""
-        if "FifoQueue" in changes and (changes["FifoQueue"].lower() == "true") != queue.settings.is_fifo:
+        if queue.settings.is_fifo and changes.get("FifoQueue", "true").lower() != "true":
             raise InvalidAttributeValue("Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported.")
         checked = checked_attributes(changes, queue.settings.is_fifo)
         check_together({**queue.attributes, **checked})
@@ -187,7 +187,7 @@ class SqsQueues:
 
     def tag(self, queue: SqsQueue, tags: Mapping[str, str]) -> None:
         """Raises InvalidParameterValue."""
-        check_tags(queue.tags, tags)
+        check_tags(queue.name.name, queue.tags, tags)
         self._commit([SqsQueueTagged(queue_id=queue.queue_id, tags=dict(tags))])
 
     def untag(self, queue: SqsQueue, keys: Sequence[str]) -> None:

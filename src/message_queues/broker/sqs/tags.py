@@ -12,7 +12,7 @@ LONGEST_VALUE: Final = 256
 _ALLOWED = re.compile(r"[\w\s.:/=+\-@]*")
 
 
-def check_tags(present: Mapping[str, str], new: Mapping[str, str]) -> None:
+def check_tags(queue: str, present: Mapping[str, str], new: Mapping[str, str]) -> None:
     """Raises InvalidParameterValue."""
     for key, value in new.items():
         if not 1 <= len(key) <= LONGEST_KEY:
@@ -26,4 +26,4 @@ def check_tags(present: Mapping[str, str], new: Mapping[str, str]) -> None:
                 f"The tag {key!r} can only include letters, digits, white space, and the characters _ . : / = + - @"
             )
     if len({*present, *new}) > MOST_TAGS:
-        raise InvalidParameterValue(f"Too many tags added for queue. A queue can have {MOST_TAGS} tags at most.")
+        raise InvalidParameterValue(f"Too many tags added for queue {queue}.")
