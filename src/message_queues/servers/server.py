@@ -171,6 +171,7 @@ class Server:
             default_virtual_host=settings.default_vhost,
             memory_high_watermark_bytes=settings.memory_high_watermark or None,
             disk_free_limit_bytes=settings.disk_free_limit,
+            chaos=settings.chaos,
         )
         try:
             broker = Broker(data, broker_settings, self.clock, Turn(loop.call_soon, run_in_background))

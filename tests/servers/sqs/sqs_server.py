@@ -131,7 +131,8 @@ def running_sqs(**settings: Any) -> Iterator[SqsServer]:
     loop = asyncio.new_event_loop()
     started: Future[Server] = Future()
     stop = asyncio.Event()
-    wanted = ServerSettings(**({"only": ("sqs",), "sqs_port": 0, "clock": "manual"} | settings))
+    defaults: dict[str, Any] = {"only": ("sqs",), "sqs_port": 0, "clock": "manual"}
+    wanted = ServerSettings(**(defaults | settings))
 
     async def serve() -> None:
         try:

@@ -67,7 +67,7 @@ def test_a_batch_that_is_none_is_refused_as_a_whole(sqs: Any, queue: str, batch:
 
 
 def test_a_batch_that_is_none_is_refused_in_xml_too(server: SqsServer, queue: str) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         f"SendMessageBatchRequestEntry__{index}__{name}": value
         for index in range(1, 3)
         for name, value in (("Id", "same"), ("MessageBody", "x"))
@@ -79,7 +79,7 @@ def test_a_batch_that_is_none_is_refused_in_xml_too(server: SqsServer, queue: st
 
 
 def test_an_entry_fails_for_itself_in_xml_too(server: SqsServer, queue: str) -> None:
-    fields = {
+    fields: dict[str, Any] = {
         "SendMessageBatchRequestEntry__1__Id": "a",
         "SendMessageBatchRequestEntry__1__MessageBody": "x",
         "SendMessageBatchRequestEntry__2__Id": "b",

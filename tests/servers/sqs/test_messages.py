@@ -1,7 +1,9 @@
 import hashlib
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -315,13 +317,17 @@ def test_a_long_poll_that_nothing_comes_for_is_answered_when_its_time_is_over(sq
     assert 0.9 <= time.monotonic() - begun < 10
 
 
+def are_left(waiting: Sequence[Future[Any]], count: int) -> bool:
+    return sum(not each.done() for each in waiting) == count
+
+
 def test_one_message_wakes_one_of_many(server: SqsServer, sqs: Any, queue: str) -> None:
     with ThreadPoolExecutor(10) as pool:
         waiting = [pool.submit(received, sqs, queue, WaitTimeSeconds=20) for _ in range(10)]
         eventually(lambda: server.waiting == 10)
         for left in range(9, -1, -1):
             sqs.send_message(QueueUrl=queue, MessageBody=str(left))
-            eventually(lambda left=left: sum(not each.done() for each in waiting) == left)
+            eventually(partial(are_left, waiting, left))
         assert {each.result(PATIENCE_S)[0]["Body"] for each in waiting} == {str(number) for number in range(10)}
 
 

@@ -115,7 +115,7 @@ def test_an_address_that_is_none_is_refused(server: SqsServer) -> None:
     assert server.json("PurgeQueue").json["message"] == "The request must contain the parameter QueueUrl."
 
 
-EVERY_ACTION_ON_A_QUEUE = {
+EVERY_ACTION_ON_A_QUEUE: dict[str, dict[str, Any]] = {
     "AddPermission": {"Label": "a", "AWSAccountIds": ["111111111111"], "Actions": ["*"]},
     "ChangeMessageVisibility": {"ReceiptHandle": "x", "VisibilityTimeout": 0},
     "ChangeMessageVisibilityBatch": {"Entries": []},
