@@ -43,6 +43,8 @@ from message_queues.broker.queues.version import rabbit_version
 from message_queues.broker.queues.virtual_host import VirtualHostHome
 from message_queues.broker.queues.virtual_hosts import DEFAULT_VIRTUAL_HOST, VirtualHosts
 from message_queues.broker.retention import RetentionSweep
+from message_queues.broker.sns.ports import SnsHome
+from message_queues.broker.sns.topics import SnsTopics
 from message_queues.broker.sqs.chaos import Chaos
 from message_queues.broker.sqs.home import SqsHome
 from message_queues.broker.sqs.queues import SqsQueues
@@ -132,10 +134,12 @@ class Broker:
         self.virtual_hosts.open(self._virtual_host_home(stores, residence))
         self.sqs = SqsQueues(self.commit)
         self.sqs.open(self._sqs_home(stores, residence, settings))
+        self.sns = SnsTopics(self._sns_home(stores))
         self._apply: dict[type[Event], Callable[..., object]] = {
             **self.virtual_hosts.appliers,
             **self.access.appliers,
             **self.sqs.appliers,
+            **self.sns.appliers,
             ClusterCreated: self._apply_cluster_created,
             TopicCreated: self.topics.apply_created,
             PartitionsAdded: self.topics.apply_partitions_added,
@@ -179,6 +183,18 @@ class Broker:
             directory=str(self._data.queues),
             remove_files=self._remove_queue_files,
             chaos=None if settings.chaos is None else Chaos(settings.chaos),
+        )
+
+    def _sns_home(self, stores: StoreHome) -> SnsHome:
+        return SnsHome(
+            clock=self.clock,
+            timers=self.timers,
+            call_soon=self._turn.call_soon,
+            stores=stores,
+            directory=str(self._data.sns),
+            commit=self.commit,
+            remove_files=self._remove_queue_files,
+            find_queue=self.sqs.by_arn,
         )
 
     # Opening and closing
@@ -230,6 +246,7 @@ class Broker:
         self.alarms.stop()
         self.group_commit.commit_now()
         self.virtual_hosts.close()
+        self.sns.close()
         self.sqs.close()
         self._close_partitions()
         try:
@@ -273,7 +290,9 @@ class Broker:
     def _leftover_queues(self) -> list[str]:
         known = {queue.queue_id.hex() for host in self.virtual_hosts.values() for queue in host.queues.values()}
         known.update(queue.queue_id.hex() for queue in self.sqs.all())
-        return [str(entry) for entry in self._data.queues.iterdir() if ID_DIRECTORY.fullmatch(entry.name) and entry.name not in known]
+        known.update(topic.topic_id.hex() for topic in self.sns.by_arn.values())
+        entries = (*self._data.queues.iterdir(), *self._data.sns.iterdir())
+        return [str(entry) for entry in entries if ID_DIRECTORY.fullmatch(entry.name) and entry.name not in known]
 
     # Durable facts
 
@@ -341,6 +360,7 @@ class Broker:
         yield from self.producer_ids.state_events()
         yield from self.virtual_hosts.state_events()
         yield from self.sqs.state_events()
+        yield from self.sns.state_events()
         yield from self.access.state_events()
         yield from self.groups.state_events()
 

@@ -13,6 +13,7 @@ from message_queues.broker.access import AccessEvent
 from message_queues.broker.coordination.events import CoordinationEvent
 from message_queues.broker.event import Event
 from message_queues.broker.queues.events import VirtualHostEvent
+from message_queues.broker.sns.events import SnsEvent
 from message_queues.broker.sqs.events import SqsEvent
 
 
@@ -75,6 +76,7 @@ BrokerEvent: TypeAlias = (
     | CoordinationEvent
     | VirtualHostEvent
     | SqsEvent
+    | SnsEvent
     | AccessEvent
 )
 

@@ -5,6 +5,7 @@ lock            held with flock by the running server; holds its process id
 journal.sqlite  metadata events
 topics/         the logs: {topic id in hex}/{partition}/
 queues/         the queues: {queue id in hex}/…
+sns/            what topics of SNS keep: {topic id in hex}/…, and deliveries on their way: http/
 """
 
 import contextlib
@@ -31,6 +32,7 @@ class DataDirectory:
             self._check_format()
             self.topics.mkdir(exist_ok=True)
             self.queues.mkdir(exist_ok=True)
+            self.sns.mkdir(exist_ok=True)
         except BaseException as error:
             os.close(self._lock)
             if isinstance(error, OSError):
@@ -48,6 +50,10 @@ class DataDirectory:
     @property
     def queues(self) -> Path:
         return self.path / "queues"
+
+    @property
+    def sns(self) -> Path:
+        return self.path / "sns"
 
     def close(self) -> None:
         os.close(self._lock)

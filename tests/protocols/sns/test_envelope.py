@@ -17,13 +17,12 @@ UNSUBSCRIBE = "http://localhost:9324/?Action=Unsubscribe&SubscriptionArn=" + TOP
 
 
 def notification(**fields: object) -> Envelope:
-    given = {"unsubscribe_url": UNSUBSCRIBE, **fields}
-    return Envelope(NOTIFICATION, MESSAGE_ID, TOPIC, "Hello world!", TIMESTAMP, **given)  # type: ignore[arg-type]
+    return Envelope(NOTIFICATION, MESSAGE_ID, TOPIC, "Hello world!", TIMESTAMP, **fields)  # type: ignore[arg-type]
 
 
 def test_a_notification_is_laid_out_as_aws_does_it() -> None:
     # https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
-    assert notification(subject="My First Message").json(SIGNATURE) == "\n".join(
+    assert notification(subject="My First Message").json(SIGNATURE, UNSUBSCRIBE) == "\n".join(
         [
             "{",
             '  "Type" : "Notification",',
@@ -43,14 +42,14 @@ def test_a_notification_is_laid_out_as_aws_does_it() -> None:
 
 def test_attributes_come_last_with_their_types() -> None:
     attributes = (("a", EnvelopeAttribute("String", "x\n")), ("b", EnvelopeAttribute("Binary", "AgME")))
-    fields = json.loads(notification(attributes=attributes).json(SIGNATURE))
+    fields = json.loads(notification(attributes=attributes).json(SIGNATURE, UNSUBSCRIBE))
     assert list(fields)[-1] == "MessageAttributes"
     assert fields["MessageAttributes"] == {"a": {"Type": "String", "Value": "x\n"}, "b": {"Type": "Binary", "Value": "AgME"}}
     assert "MessageAttributes" not in json.loads(notification().json(SIGNATURE))
 
 
 def test_a_message_of_a_fifo_topic_has_a_sequence_number_and_no_signature() -> None:
-    fields = json.loads(notification(sequence_number="10000000000000000000").json(None))
+    fields = json.loads(notification(sequence_number="10000000000000000000").json(None, UNSUBSCRIBE))
     assert list(fields) == ["Type", "MessageId", "SequenceNumber", "TopicArn", "Message", "Timestamp", "UnsubscribeURL"]
 
 

@@ -19,6 +19,7 @@ from message_queues.broker.sns.ports import Confirmation, Letters, SnsHome, Targ
 from message_queues.broker.sns.subscription import HTTP, Subscription
 from message_queues.broker.sns.topic import Topic
 from message_queues.broker.sqs.message import MessageAttribute, NewMessage
+from message_queues.errors import MessageQueuesError
 
 logger = logging.getLogger(__name__)
 
@@ -117,17 +118,16 @@ class FanOut:
             refusal = f"SQS takes {MOST_RAW_ATTRIBUTES} attributes, and a raw message has {len(attributes)}."
         elif len(body) + _size_of(attributes) > queue.settings.maximum_message_size:
             refusal = "One or more parameters are invalid. Reason: Message must be shorter than the queue's MaximumMessageSize."
-        if queue is None or refusal is not None:
-            self._refused(topic, subscription, notification, texts, refusal or "")
-            return
-        queue.send(
-            self._new_message(
-                body,
-                attributes,
-                *_group_of(topic, queue.settings.is_fifo, notification),
-                trace_header=notification.message.trace_header,
-            )
-        )
+        if queue is not None and refusal is None:
+            group_id, deduplication_id = _group_of(topic, queue.settings.is_fifo, notification)
+            new = self._new_message(body, attributes, group_id, deduplication_id, notification.message.trace_header)
+            try:
+                queue.send(new)
+            except MessageQueuesError as error:
+                # One queue's trouble is not that of the others, which have the message by now.
+                refusal = str(error)
+        if refusal is not None:
+            self._refused(topic, subscription, notification, texts, refusal)
 
     def _new_message(
         self,

@@ -56,10 +56,11 @@ GiveUp = Callable[[str, bytes, str], None]
 class _Endpoint:
     """One URL: what is under way, and what waits for its turn."""
 
-    __slots__ = ("free_ms", "under_way", "url", "waiting")
+    __slots__ = ("free_ms", "timer", "under_way", "url", "waiting")
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.timer: Timer | None = None
         self.under_way = 0
         self.waiting: deque[int] = deque()
         self.free_ms = 0
@@ -189,18 +190,17 @@ class HttpDeliveries:
         """As many as the endpoint takes at once, and not sooner than its policy says."""
         now_ms = self._home.clock.now_ms()
         while endpoint.waiting and endpoint.under_way < MOST_AT_ONCE and self._deliver is not None:
+            if endpoint.free_ms > now_ms:
+                if endpoint.timer is None or not endpoint.timer.is_pending:
+                    endpoint.timer = self._home.timers.at(endpoint.free_ms, partial(self._send_next, endpoint))
+                return
             position = endpoint.waiting.popleft()
             delivery = self._stored(position)
-            if delivery is None:
-                continue
-            if endpoint.free_ms > now_ms:
-                heapq.heappush(self._due, (endpoint.free_ms, position))
-                endpoint.free_ms += delivery.gap_ms
-                continue
-            endpoint.free_ms = now_ms + delivery.gap_ms if delivery.gap_ms else 0
-            endpoint.under_way += 1
-            request = HttpDelivery(delivery.endpoint, tuple(delivery.headers), delivery.body)
-            self._deliver(request, partial(self._ended, endpoint, position, delivery))
+            if delivery is not None:
+                endpoint.free_ms = now_ms + delivery.gap_ms
+                endpoint.under_way += 1
+                request = HttpDelivery(delivery.endpoint, tuple(delivery.headers), delivery.body)
+                self._deliver(request, partial(self._ended, endpoint, position, delivery))
         if not endpoint.waiting and not endpoint.under_way and endpoint.free_ms <= now_ms:
             self._endpoints.pop(endpoint.url, None)
 

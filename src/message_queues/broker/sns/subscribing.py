@@ -11,7 +11,7 @@ from message_queues.errors import InvalidParameterValue
 LARGE_MESSAGES: Final = ("sqs", "firehose", "lambda")
 """What a topic with a MaximumMessageSize above 256 KiB may have."""
 _PHONE: Final = re.compile(r"\+?[0-9]+(?:[./-][0-9]+)*")
-_PHONE_DIGITS: Final = re.compile(r"\+?[1-9][0-9]{1,14}")
+PHONE_DIGITS: Final = re.compile(r"\+?[1-9][0-9]{1,14}")
 """E.164."""
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
@@ -32,7 +32,7 @@ def check_endpoint(topic: Topic, protocol: str, endpoint: str) -> None:
     elif protocol in HTTP:
         _check_url(protocol, endpoint)
     elif protocol == "sms":
-        if not (_PHONE.fullmatch(endpoint) and _PHONE_DIGITS.fullmatch(re.sub(r"[./-]", "", endpoint))):
+        if not (_PHONE.fullmatch(endpoint) and PHONE_DIGITS.fullmatch(re.sub(r"[./-]", "", endpoint))):
             raise InvalidParameterValue(f"Invalid SMS endpoint: {endpoint}")
     elif protocol in ("email", "email-json"):
         if not _EMAIL.fullmatch(endpoint):

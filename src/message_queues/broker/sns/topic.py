@@ -9,6 +9,7 @@ from message_queues.broker.sns.events import SnsTopicCreated
 from message_queues.broker.sns.subscription import Subscription
 from message_queues.broker.sns.topic_attributes import DEFAULTS, archive_days
 from message_queues.broker.sns.topic_policy import default_policy
+from message_queues.broker.sqs.policy import read_policy
 
 SEQUENCE_START: Final = 10**19
 """Sequence numbers have 20 digits."""
@@ -61,6 +62,10 @@ class Topic:
     @property
     def policy(self) -> str:
         return self.attributes.get("Policy") or default_policy(self.name)
+
+    def allows(self, account: str, action: str) -> bool:
+        """Whether the policy lets another account do this."""
+        return read_policy(self.policy).verdict(account, f"SNS:{action}") is True
 
     def attribute(self, name: str) -> str:
         """As it was set, or the default."""

@@ -280,10 +280,6 @@ class SnsTopics:
             yield topic.state()
         yield from self.subscriptions.state_events()
 
-    def directories(self) -> set[str]:
-        """Names of those that topics have; what else lies there is left over."""
-        return {topic.topic_id.hex() for topic in self.by_arn.values()}
-
 
 def _is_fifo(attributes: Mapping[str, str]) -> bool:
     given = attributes.get("FifoTopic", "false").lower()

@@ -75,7 +75,7 @@ class Statement:
     conditions: tuple[Condition, ...]
 
     def is_about(self, account: str, service: str | None, action: str, facts: Mapping[str, str]) -> bool:
-        asked = f"sqs:{action}".lower()
+        asked = (action if ":" in action else f"sqs:{action}").lower()
         if any(_matches(asked, pattern) for pattern in self.actions) == self.excludes_actions:
             return False
         if any(_is_principal(each, account, service) for each in self.principals) == self.excludes_principals:
@@ -88,7 +88,10 @@ class Policy:
     statements: tuple[Statement, ...] = field(default=())
 
     def verdict(self, account: str, action: str, source_arn: str | None = None, service: str | None = None) -> bool | None:
-        """True: it allows; False: it denies; None: it says nothing. `service` is "sns.amazonaws.com" and its like."""
+        """True: it allows; False: it denies; None: it says nothing.
+
+        `action` is one of SQS, or names its service: "SNS:Publish". `service` is "sns.amazonaws.com" and its like.
+        """
         facts = {"aws:principalaccount": account, "aws:sourceaccount": account}
         if source_arn is not None:
             facts["aws:sourcearn"] = source_arn

@@ -47,7 +47,6 @@ class Envelope:
     """Of FIFO topics, whose messages have no signature."""
     token: str | None = None
     subscribe_url: str | None = None
-    unsubscribe_url: str | None = None
     attributes: tuple[tuple[str, EnvelopeAttribute], ...] = ()
 
     def _fields(self) -> dict[str, str | None]:
@@ -69,12 +68,12 @@ class Envelope:
         lines = ((name, fields[name]) for name in SIGNED_FIELDS[self.kind])
         return "".join(f"{name}\n{value}\n" for name, value in lines if value is not None).encode("utf-8", "surrogatepass")
 
-    def json(self, signature: Signature | None) -> str:
+    def json(self, signature: Signature | None, unsubscribe_url: str | None = None) -> str:
         """Laid out as AWS does it: the fields in this order, each only where it has a value."""
         fields = self._fields()
         if signature is not None:
             fields["SignatureVersion"], fields["Signature"], fields["SigningCertURL"] = signature
-        fields["UnsubscribeURL"] = self.unsubscribe_url
+        fields["UnsubscribeURL"] = unsubscribe_url
         members = [f"  {_quoted(name)} : {_quoted(value)}" for name, value in fields.items() if value is not None]
         if self.attributes:
             attributes = ",\n".join(

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 LARGEST_REQUEST_BYTES = 16 * 1024 * 1024
 """A batch of 1 MiB takes six times as much at most, with every character escaped."""
+UNSIGNED = frozenset(("ConfirmSubscription", "Unsubscribe"))
+"""Actions of SNS that the URLs in its messages lead to: whoever has one needs no signature."""
 HEALTH = b'{"services": {"sqs": "running", "sns": "running"}}\n'
 
 
@@ -92,7 +94,7 @@ class AwsApplication:
         home = self.home
         credential = credential_of(headers, query)
         service = service_of(target, credential.service if credential else "", query, body)
-        if home.credentials:
+        if home.credentials and not (credential is None and service == SNS and action in UNSIGNED):
             signed = SignedRequest(scope["method"], scope["raw_path"], query, scope["headers"], body)
             # What clients sign with is the time of the world, however the clock of the server is set.
             credential = verify(signed, service, home.credentials, home.broker.patience.clock.now_ms())
@@ -156,6 +158,9 @@ class AwsApplication:
             return plain(status, body, (b"content-type", content_type))
         if path == "/" and target_of(headers, query, b"").action is None:
             return plain(200, HEALTH, (b"content-type", b"application/json"))
+        certificate = self.home.letters.certificate(path)
+        if certificate is not None:
+            return plain(200, certificate, (b"content-type", b"application/x-pem-file"))
         return None
 
 

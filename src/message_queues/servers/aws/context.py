@@ -12,6 +12,7 @@ from message_queues.servers.http_listener import Receive
 if TYPE_CHECKING:
     from message_queues.broker.broker import Broker
     from message_queues.broker.sqs.queue import SqsQueue
+    from message_queues.servers.sns.letters import SnsLetters
     from message_queues.storage.group_commit import Failures
 
 T = TypeVar("T")
@@ -22,6 +23,7 @@ class AwsHome:
     """What all requests to one port share."""
 
     broker: "Broker"
+    letters: "SnsLetters"
     account: str = "000000000000"
     region: str = "us-east-1"
     credentials: Mapping[str, str] = field(default_factory=dict)

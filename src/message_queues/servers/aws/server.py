@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from message_queues.servers.http_listener import Application, HttpListener
+from message_queues.servers.sns.http_sender import HttpSender
+from message_queues.servers.sns.letters import SnsLetters
 
 if TYPE_CHECKING:
     from message_queues.broker.broker import Broker
@@ -24,6 +26,8 @@ class AwsServer:
         self._region = region
         self._credentials = credentials
         self._max_request_bytes = max_request_bytes
+        self._letters = SnsLetters(broker.sns, broker.clock)
+        self._sender = HttpSender()
         self._served: AwsApplication | None = None
         self._listener = HttpListener(self._application, max_connections)
 
@@ -33,7 +37,10 @@ class AwsServer:
         return 0 if self._served is None else len(self._served.home.polls)
 
     async def listen(self, host: str, port: int) -> str:
-        return await self._listener.listen(host, port)
+        """Raises PortTaken, StorageError and DamagedFile."""
+        address = await self._listener.listen(host, port)
+        self._broker.sns.serve(self._letters, self._sender.deliver)
+        return address
 
     async def stop(self) -> None:
         if self._served is not None:
@@ -42,11 +49,12 @@ class AwsServer:
                 async with asyncio.timeout(LAST_ANSWERS_S):
                     await self._served.idle()
         await self._listener.stop()
+        await self._sender.stop()
 
     def _application(self) -> Application:
         from message_queues.servers.aws.application import AwsApplication
         from message_queues.servers.aws.context import AwsHome
 
-        home = AwsHome(self._broker, self._account, self._region, self._credentials, self._max_request_bytes)
+        home = AwsHome(self._broker, self._letters, self._account, self._region, self._credentials, self._max_request_bytes)
         self._served = AwsApplication(home)
         return self._served
