@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from examples.orders.broker_process import BrokerProcess
 from examples.orders.order import Order, Plan, orders
 from examples.orders.screen import Screen
 from examples.orders.tally import PATIENCE_S, DemoFailed, Tally
@@ -26,6 +27,21 @@ class Accident:
     """Returns the id of the process that is gone."""
     recover: Callable[[], str]
     """Returns once all is well again, and what it says of that."""
+
+
+def server_killed(broker: BrokerProcess) -> Accident:
+    """The server ends with kill -9, and starts again on the same data and ports."""
+
+    def kill() -> int:
+        pid = broker.pid
+        broker.kill()
+        return pid
+
+    def restart() -> str:
+        broker.start()
+        return f"process {broker.pid} listens on the same ports"
+
+    return Accident("the server", kill, restart)
 
 
 class InterruptedPublishing:

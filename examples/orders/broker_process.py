@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-PROTOCOLS = ("kafka", "amqp", "management")
+PROTOCOLS = ("kafka", "amqp", "management", "sqs")
 START_TIMEOUT_S = 30
 STOP_TIMEOUT_S = 15
 LOOK_EVERY_S = 0.005
@@ -41,6 +41,11 @@ class BrokerProcess:
     def management(self) -> str:
         """Where RabbitMQ's management API is."""
         return self._addresses["management"][0]
+
+    @property
+    def sqs(self) -> str:
+        """The endpoint URL of SQS and SNS."""
+        return f"http://{self._addresses['sqs'][0]}"
 
     @property
     def pid(self) -> int:

@@ -1,8 +1,9 @@
-"""A shop's orders through the server, twice: is every order processed, and how often twice?
+"""A shop's orders through the server, three times: is every order processed, and how often twice?
 
-Starts `mq serve` with three Kafka nodes and RabbitMQ's protocol as a process of its own. First 100,000 orders go through a Kafka topic
-and the server is killed in the middle (`topic_demo.py`); then half as many through a RabbitMQ exchange and queue, and one of their
-consumers is killed (`queue_demo.py`). The exit code is 0 if both held.
+Starts `mq serve` with three Kafka nodes and the protocols of RabbitMQ, SQS and SNS as a process of its own. First 100,000 orders go through
+a Kafka topic and the server is killed in the middle (`topic_demo.py`); then half as many through a RabbitMQ exchange and queue, and one of
+their consumers is killed (`queue_demo.py`); then a fortieth through an SNS topic to two SQS queues, and the server is killed once more
+(`fan_out_demo.py`). The exit code is 0 if all held.
 
     python -m examples.orders.demo [--orders 100000] [--rate 10000] [--seed 1]
 """
@@ -15,6 +16,7 @@ import time
 from pathlib import Path
 
 from examples.orders.broker_process import BrokerFailed, BrokerProcess
+from examples.orders.fan_out_demo import FanOutDemo
 from examples.orders.order import Plan
 from examples.orders.queue_demo import QueueDemo
 from examples.orders.screen import Screen
@@ -25,7 +27,7 @@ from message_queues.errors import MessageQueuesError
 
 
 def run(plan: Plan, directory: Path) -> bool:
-    """Both parts on one server; whether both held."""
+    """All parts on one server; whether all held."""
     screen = Screen(("acknowledged", "processed"), plan.orders)
     broker = BrokerProcess(directory, NODES)
     try:
@@ -35,7 +37,10 @@ def run(plan: Plan, directory: Path) -> bool:
         screen.say(f"\nthe same server listens at {broker.amqp} for RabbitMQ's clients (process {broker.pid})")
         half = Plan(max(1, plan.orders // 2), plan.rate, plan.seed)
         queue_held = QueueDemo(half, broker, directory, Screen(("confirmed", "processed"), half.orders)).run()
-        return topic_held and queue_held
+        screen.say(f"\nthe same server listens at {broker.sqs} for clients of SQS and SNS (process {broker.pid})")
+        few = Plan(max(1, plan.orders // 40), max(1, plan.rate // 4), plan.seed)
+        fan_out_held = FanOutDemo(few, broker, Screen(("accepted", "in both"), few.orders)).run()
+        return topic_held and queue_held and fan_out_held
     except (DemoFailed, BrokerFailed, MessageQueuesError) as error:
         screen.say(f"the demo failed: {error}")
         return False
@@ -44,7 +49,9 @@ def run(plan: Plan, directory: Path) -> bool:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Orders through Kafka and RabbitMQ, with the broker and a consumer killed in the middle.")
+    parser = argparse.ArgumentParser(
+        description="Orders through Kafka, RabbitMQ and SQS, with the broker and a consumer killed in the middle."
+    )
     parser.add_argument("--orders", type=int, default=100_000)
     parser.add_argument("--rate", type=int, default=10_000, help="orders published per second")
     parser.add_argument("--seed", type=int, default=1)

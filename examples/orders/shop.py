@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import boto3
+
 from message_queues import MessageQueues
 
 CLUSTER = "production-kafka"
@@ -13,6 +15,10 @@ RABBITMQ_CLUSTER = "production-rabbitmq"
 EXCHANGE = "orders"
 QUEUE = "order-processing"
 ROUTING_KEY = "order.created"
+REGION = "us-east-1"
+SNS_TOPIC = "order-events.fifo"
+FIFO_QUEUE = "billing.fifo"
+STANDARD_QUEUE = "notifications"
 PUBLISHED_AT = "published-at"
 """Header with the nanosecond at which an order was published: processes of one machine share the clock."""
 
@@ -43,4 +49,14 @@ def open_rabbitmq_shop(amqp: str, management: str) -> MessageQueues:
         arguments={"x-message-ttl": 86_400_000, "x-max-length": 100_000},
     )
     mq.create_binding(cluster_name=RABBITMQ_CLUSTER, exchange=EXCHANGE, queue=QUEUE, routing_key=ROUTING_KEY)
+    return mq
+
+
+def open_sqs_shop(endpoint_url: str) -> MessageQueues:
+    """The topic hands each order on to both queues. Only a FIFO topic feeds a FIFO queue; it feeds a standard one, too."""
+    mq = MessageQueues(embedded=False)
+    session = boto3.Session(aws_access_key_id="demo", aws_secret_access_key="demo")
+    topic = mq.create_sns_topic(SNS_TOPIC, REGION, endpoint_url=endpoint_url, session=session)
+    for queue in (FIFO_QUEUE, STANDARD_QUEUE):
+        mq.subscribe(topic, mq.create_sqs_queue(queue, REGION, {"VisibilityTimeout": 30}, endpoint_url=endpoint_url))
     return mq

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from examples.orders.accident import Accident, InterruptedPublishing
+from examples.orders.accident import InterruptedPublishing, server_killed
 from examples.orders.broker_process import BrokerProcess
 from examples.orders.order import Order, Plan
 from examples.orders.outcome import Durations, Outcome
@@ -56,7 +56,7 @@ class TopicDemo:
     def _publish_and_kill(self, mq: MessageQueues) -> float:
         """Returns how long the server was away."""
         publisher = mq.create_publisher(topic=TOPIC, publisher_type="async", batch_size=100, linger_ms=5)
-        accident = Accident("the server", self._kill, self._restart)
+        accident = server_killed(self.broker)
         with self.screen.bars(self._counts):
             away_s = InterruptedPublishing(self.plan, self.tally, self.screen, partial(self._publish, publisher), accident).run()
             publisher.close(PATIENCE_S * 1000)
@@ -70,15 +70,6 @@ class TopicDemo:
             headers={PUBLISHED_AT: str(published_ns)},
             on_delivery=partial(self.tally.answered, order.order_id, published_ns),
         )
-
-    def _kill(self) -> int:
-        pid = self.broker.pid
-        self.broker.kill()
-        return pid
-
-    def _restart(self) -> str:
-        self.broker.start()
-        return f"process {self.broker.pid} listens on the same ports"
 
     def _wait_for_processors(self, processors: Sequence[ProcessorProcess]) -> None:
         """Until the databases hold every order that was acknowledged."""

@@ -50,4 +50,9 @@ def test_the_demo_holds_with_fewer_orders_and_says_so_in_plain_lines() -> None:
     assert "  acknowledged and not processed: 0\n" in done.stdout
     assert "It held: every confirmed order was processed." in done.stdout
     assert "  confirmed and not processed: 0\n" in done.stdout
+    assert "It held: every accepted order came out of both queues." in done.stdout
+    assert "  received from billing.fifo: 150\n" in done.stdout
+    assert "  received from notifications: 150\n" in done.stdout
+    assert "  accepted and lost: 0\n" in done.stdout
+    assert "  out of order in billing.fifo: 0\n" in done.stdout
     assert "\x1b" not in done.stdout

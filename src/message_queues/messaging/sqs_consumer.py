@@ -69,6 +69,8 @@ class SqsConsumer:
         """Messages that polls on their way may bring."""
         self._is_busy = False
         """Whether the last answer had at least half of what was asked for."""
+        self._is_away = False
+        """Whether the last poll failed in a way that may pass."""
         self._pollers = 0
         self._failure: MessageQueuesError | None = None
 
@@ -221,12 +223,17 @@ class SqsConsumer:
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                return self._receiver.receive(count, WAIT_S, attempt_id)
+                messages = self._receiver.receive(count, WAIT_S, attempt_id)
+                self._is_away = False
+                return messages
             except (Closed, InvalidArgument, NotFound, NotAuthorized):
                 raise
             except MessageQueuesError as error:
-                level = logging.WARNING if pause_s == FIRST_PAUSE_S else logging.INFO
-                logger.log(level, "reading %s: %s; it is tried again", self._options.queue, error)
+                # Once, however many polls fail and how often.
+                logger.log(
+                    logging.INFO if self._is_away else logging.WARNING, "reading %s: %s; it is tried again", self._options.queue, error
+                )
+                self._is_away = True
             if self._is_over.wait(pause_s):
                 raise Closed("the consumer is closed")
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
