@@ -1,6 +1,8 @@
-"""What a group commit asks of an event loop and of other threads, done when a test says so."""
+"""What a group commit writes to, and what it asks of an event loop and of other threads, done when a test says so."""
 
 from collections.abc import Callable
+
+from message_queues.errors import StorageError
 
 
 class HandDrivenLoop:
@@ -26,3 +28,27 @@ class HandDrivenLoop:
         for work, done in background:
             work()
             done()
+
+
+class File:
+    """Counts what is done to it; fails when told to."""
+
+    def __init__(self, *, full: bool = False) -> None:
+        self.full = full
+        self.flushes = 0
+        self.syncs = 0
+        self.commits = 0
+
+    def flush(self) -> None:
+        self.flushes += 1
+        if self.full:
+            raise StorageError("no space left")
+
+    def begin_sync(self) -> Callable[[], None]:
+        def sync() -> None:
+            self.syncs += 1
+
+        return sync
+
+    def committed(self) -> None:
+        self.commits += 1

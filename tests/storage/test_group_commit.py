@@ -1,37 +1,11 @@
-from collections.abc import Callable
 from functools import partial
 
-from message_queues.errors import StorageError
 from message_queues.storage.group_commit import Failures, GroupCommit
-from tests.storage.hand_driven_loop import HandDrivenLoop
+from tests.storage.hand_driven_loop import File, HandDrivenLoop
 
 
 def _note(heard: list[str], name: str, failures: Failures) -> None:
     heard.append(name)
-
-
-class File:
-    """Counts what is done to it; fails when told to."""
-
-    def __init__(self, *, full: bool = False) -> None:
-        self.full = full
-        self.flushes = 0
-        self.syncs = 0
-        self.commits = 0
-
-    def flush(self) -> None:
-        self.flushes += 1
-        if self.full:
-            raise StorageError("no space left")
-
-    def begin_sync(self) -> Callable[[], None]:
-        def sync() -> None:
-            self.syncs += 1
-
-        return sync
-
-    def committed(self) -> None:
-        self.commits += 1
 
 
 def test_many_appends_of_one_turn_are_one_flush_and_all_hear_of_it_after_it() -> None:

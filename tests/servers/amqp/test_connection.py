@@ -8,7 +8,6 @@ from pamqp import commands
 from message_queues.broker.clock import ManualClock, Timers, advance
 from message_queues.protocols.amqp.frames import PROTOCOL_HEADER
 from message_queues.records.properties import Properties
-from message_queues.servers.amqp.connection import ends, shown
 from message_queues.servers.server import Server
 from tests.servers.amqp.amqp_client import AmqpClient, amqp_server, describe, listener_of, refusal, with_amqp
 from tests.servers.running_server import eventually
@@ -423,15 +422,6 @@ def test_a_publisher_that_cannot_be_told_is_held_all_the_same() -> None:
             assert await client.got("q")
 
     on_server(run)
-
-
-# Names
-
-
-def test_addresses_as_rabbitmq_shows_them() -> None:
-    assert (shown("127.0.0.1"), shown("::1")) == ("127.0.0.1", "[::1]")
-    assert ends(("::1", 5, 0, 0)) == ("::1", 5)
-    assert ends("/run/socket") == ("", 0)
 
 
 def test_many_requests_in_few_bytes_are_not_answered_beyond_what_memory_holds() -> None:

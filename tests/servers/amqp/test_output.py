@@ -1,11 +1,14 @@
 from typing import Any, cast
 
+import pytest
 from pamqp import commands
 
 from message_queues.protocols.amqp.deliveries import method_frame
 from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, Ack, FrameReader, Nack
 from message_queues.servers.amqp.channel import AmqpChannel
-from message_queues.servers.amqp.output import Confirmations, Turn
+from message_queues.servers.amqp.output import Confirmations, Output, Turn
+from message_queues.storage.group_commit import GroupCommit
+from tests.storage.hand_driven_loop import File, HandDrivenLoop
 
 
 class Channel:
@@ -69,3 +72,74 @@ def test_a_turn_waits_for_the_disk_only_if_it_says_that_something_is_stored() ->
     confirming.confirmations.append(confirmations(1, 1))
     vital.is_vital = True
     assert [turn.waits for turn in (plain, confirming, vital)] == [False, True, True]
+
+
+class Said:
+    """An output over a group commit that is driven by hand, and what was written of it."""
+
+    def __init__(self, *, syncs: bool = False, is_ending: bool = False) -> None:
+        self.commits = HandDrivenLoop()
+        self.soon = HandDrivenLoop()
+        self.written: list[bytes] = []
+        self.refusals = 0
+        self._is_ending = is_ending
+        self.group_commit = GroupCommit(self.commits.call_soon, self.commits.run_in_background if syncs else None)
+        self.output = Output(self.group_commit, self.soon.call_soon, self.written.append, self._was_not_stored)
+
+    def _was_not_stored(self) -> bool:
+        self.refusals += 1
+        return not self._is_ending
+
+
+def test_what_is_said_in_a_turn_leaves_in_one_write_at_its_end() -> None:
+    said = Said()
+    said.output.say(b"a")
+    said.output.say(b"b")
+    said.output.turn_bytes += 2
+    assert said.written == []
+    said.commits.turn()
+    assert (said.written, said.output.turn_bytes, said.soon.soon) == ([b"ab"], 0, [])
+    said.output.say(b"c")
+    said.commits.turn()
+    assert said.written == [b"ab", b"c"]
+
+
+def test_bytes_of_the_turn_that_has_begun_since_stay_counted() -> None:
+    disk, said = File(), Said(syncs=True)
+    said.output.vital_turn()
+    said.group_commit.add(disk)
+    said.output.say(b"abc")
+    said.output.turn_bytes += 3
+    said.commits.turn()
+    said.output.say(b"de")
+    said.output.turn_bytes += 2
+    said.commits.finish_background()
+    assert (said.written, said.output.turn_bytes) == ([b"abc"], 2)
+
+
+@pytest.mark.parametrize(("is_ending", "written"), [(False, []), (True, [b"close-ok"])])
+def test_what_says_that_something_is_stored_is_not_said_if_it_is_not_unless_all_ends_anyway(is_ending: bool, written: list[bytes]) -> None:
+    said = Said(is_ending=is_ending)
+    said.group_commit.add(File(full=True))
+    said.output.vital_turn()
+    said.output.say(b"close-ok")
+    said.commits.turn()
+    assert (said.written, said.refusals) == (written, 1)
+
+
+def test_a_turn_that_says_nothing_of_storage_does_not_care_for_its_failure() -> None:
+    said = Said()
+    said.group_commit.add(File(full=True))
+    said.output.say(b"delivery")
+    said.commits.turn()
+    assert (said.written, said.refusals) == ([b"delivery"], 0)
+
+
+@pytest.mark.parametrize("syncs", [False, True])
+def test_nobody_is_told_anything_once_it_was_stopped(syncs: bool) -> None:
+    said = Said(syncs=syncs)
+    said.output.say(b"a")
+    said.output.stop()
+    said.soon.turn()
+    said.commits.turn()
+    assert said.written == []

@@ -14,7 +14,6 @@ frames and messages by their sizes, channels, consumers and unacknowledged deliv
 import asyncio
 import logging
 import ssl
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -35,13 +34,15 @@ from message_queues.protocols.amqp.deliveries import HEARTBEAT, method_frame
 from message_queues.protocols.amqp.frames import FrameReader
 from message_queues.records.field_table import FieldTable
 from message_queues.servers.amqp.authentication import Peer
+from message_queues.servers.amqp.blame import blamed
 from message_queues.servers.amqp.channel import AmqpChannel
 from message_queues.servers.amqp.consuming import ChannelConsumer
+from message_queues.servers.amqp.ends import Ends
 from message_queues.servers.amqp.handshake import PRE_INIT, RUNNING, SECURING, STARTING, TUNING, Handshake
 from message_queues.servers.amqp.heartbeats import Heartbeats
-from message_queues.servers.amqp.output import Turn
+from message_queues.servers.amqp.output import Output
 from message_queues.servers.amqp.tls import login_name, tls_facts
-from message_queues.servers.error_map import INTERNAL_ERROR, amqp_code, amqp_reply_text
+from message_queues.servers.error_map import amqp_code, amqp_reply_text
 
 if TYPE_CHECKING:
     from message_queues.broker.access import User
@@ -56,12 +57,6 @@ CLOSED = "closed"
 SILENT_STATES = frozenset({PRE_INIT, STARTING, SECURING})
 """Whoever goes wrong in them is not told why."""
 
-CLASS_AND_METHOD = {
-    frames.Kind.PUBLISH: (60, 40),
-    frames.Kind.ACK: (60, 80),
-    frames.Kind.NACK: (60, 120),
-    frames.Kind.REJECT: (60, 90),
-}
 PUBLISH, ACK, NACK, REJECT, METHOD = frames.Kind.PUBLISH, frames.Kind.ACK, frames.Kind.NACK, frames.Kind.REJECT, frames.Kind.METHOD
 
 
@@ -74,10 +69,7 @@ class AmqpConnection(asyncio.Protocol):
         self.is_tls = is_tls
         self.name = ""
         """ "127.0.0.1:50000 -> 127.0.0.1:5672"."""
-        self.peer_host = ""
-        self.peer_port = 0
-        self.host = ""
-        self.port = 0
+        self.ends = Ends()
         self.tls: dict[str, str] = {}
         """Of a TLS connection: ssl_protocol, ssl_cipher, peer_cert_subject, peer_cert_issuer, peer_cert_validity …"""
         self._may_show_certificate = False
@@ -107,20 +99,10 @@ class AmqpConnection(asyncio.Protocol):
         """Of all channels, in the order in which they began."""
         self.takes = True
         """The client takes what it is given; otherwise it gets no deliveries."""
-        self.round = -1
-        """The round of the group commit that `pieces` belong to."""
-        self.pieces: list[bytes] = []
-        """What is to be said at the end of this turn."""
-        self.turn_bytes = 0
-        """Deliveries among them."""
         self.most_turn_bytes = limits.turn_bytes
-        self._turn: Turn
-        self._turn_round = -1
-        self._turns: deque[Turn] = deque()
-        """Those that the group commit has not called yet."""
-        self._sends_early = False
+        self._call_soon = asyncio.get_running_loop().call_soon
+        self.output = Output(listener.broker.group_commit, self._call_soon, self._put_out, self._was_not_stored)
         self._clock = listener.broker.clock
-        self._group_commit = listener.broker.group_commit
         self._reader = FrameReader(listener.initial_frame_max, listener.max_message_bytes)
         self._reader.refuses_wrong_sizes = listener.broker.rabbit_version.refuses_wrong_sizes
         self._handshake = Handshake(self)
@@ -161,9 +143,8 @@ class AmqpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports have the methods of asyncio.Transport without being one.
         self._transport = cast(asyncio.Transport, transport)
-        self.peer_host, self.peer_port = ends(transport.get_extra_info("peername"))
-        self.host, self.port = ends(transport.get_extra_info("sockname"))
-        self.name = f"{shown(self.peer_host)}:{self.peer_port} -> {shown(self.host)}:{self.port}"
+        self.ends = Ends.of(transport.get_extra_info("peername"), transport.get_extra_info("sockname"))
+        self.name = str(self.ends)
         self.connected_at_ms = self.received_ms = self._clock.now_ms()
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
@@ -180,6 +161,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True
+        self.output.stop()
         self.takes = False
         self._postponed = []
         if self._deadline is not None:
@@ -234,7 +216,7 @@ class AmqpConnection(asyncio.Protocol):
                         channel.nack(event.delivery_tag, event.multiple, event.requeue, kind == REJECT)
                 else:
                     self._receive(event)
-                    if self.turn_bytes >= self.limits.reply_buffer_bytes:
+                    if self.output.turn_bytes >= self.limits.reply_buffer_bytes:
                         # Many basic.get in few bytes: their answers would be more than memory holds.
                         self._postponed = list(events)
                         self._read_or_not()
@@ -249,7 +231,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """With what was postponed until the answers before it have left."""
-        if self._is_overwhelmed or not self._postponed or self.turn_bytes >= self.limits.reply_buffer_bytes:
+        if self._is_overwhelmed or not self._postponed or self.output.turn_bytes >= self.limits.reply_buffer_bytes:
             return
         events, self._postponed = self._postponed, []
         self._take_in(iter(events))
@@ -279,7 +261,7 @@ class AmqpConnection(asyncio.Protocol):
             self._write(frames.PROTOCOL_HEADER)
             self._close_later()
             return
-        self._handshake.start(Peer(self.peer_host, self._may_show_certificate, self._certificate_name))
+        self._handshake.start(Peer(self.ends.peer_host, self._may_show_certificate, self._certificate_name))
 
     def _receive_on_connection(self, method: Any) -> None:
         if self.state not in (RUNNING, BLOCKED):
@@ -398,67 +380,14 @@ class AmqpConnection(asyncio.Protocol):
 
     # What is said
 
-    def send(self, piece: bytes) -> None:
-        if self.round != self._group_commit.round:
-            self.current_turn()
-        self.pieces.append(piece)
-
     def send_method(self, channel: int, method: Any) -> None:
-        self.send(method_frame(channel, method))
+        self.output.say(method_frame(channel, method))
 
-    def current_turn(self) -> Turn:
-        """What gathers the output of this turn; `pieces` is its list."""
-        commit = self._group_commit
-        if self._turn_round != commit.round:
-            self._turn_round = commit.round
-            self._turn = Turn(self._send_turn)
-            self._turns.append(self._turn)
-            commit.when_durable(self._turn)
-        self.round = commit.round
-        self.pieces = self._turn.pieces
-        if commit.syncs and not self._sends_early:
-            self._sends_early = True
-            asyncio.get_running_loop().call_soon(self._send_early)
-        return self._turn
-
-    def vital_turn(self) -> None:
-        """This turn says that something is stored: if it could not be, the connection fails."""
-        self.current_turn().is_vital = True
-
-    def _send_early(self) -> None:
-        """Where commits are synced, what says nothing of storage does not wait for the disk, unless something that does is before it."""
-        self._sends_early = False
-        if self._is_lost or any(turn.waits for turn in self._turns):
-            return
-        # All of them in their order: a commit may have begun since the first piece.
-        data = b"".join([piece for turn in self._turns for piece in turn.pieces])
-        if not data:
-            return
-        for turn in self._turns:
-            turn.pieces.clear()
-        # Who has more to say comes by `current_turn` again.
-        self.round = -1
-        self.turn_bytes = 0
-        self._put_out(data)
-
-    def _send_turn(self, turn: Turn, has_failed: bool) -> None:
-        self._turns.popleft()
-        if self._is_lost:
-            return
-        if has_failed and turn.is_vital and self.state != CLOSED:
-            turn.pieces.clear()
-            self._close_because(InternalFailure("what was to be stored could not be"), 0, 0)
-            return
-        pieces = turn.pieces
-        if not pieces:
-            return
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if self.pieces is pieces:
-            self.turn_bytes = 0
-        else:
-            self.turn_bytes = max(0, self.turn_bytes - len(data))
-        pieces.clear()
-        self._put_out(data)
+    def _was_not_stored(self) -> bool:
+        if self.state == CLOSED:
+            return False
+        self._close_because(InternalFailure("what was to be stored could not be"), 0, 0)
+        return True
 
     def _put_out(self, data: bytes) -> None:
         self._write(data)
@@ -468,7 +397,7 @@ class AmqpConnection(asyncio.Protocol):
         if not self.takes and self._is_writable and not self._is_ended:
             self._release()
         if self._postponed:
-            asyncio.get_running_loop().call_soon(self._go_on)
+            self._call_soon(self._go_on)
 
     def _write(self, data: bytes) -> None:
         self.sent_bytes += len(data)
@@ -486,7 +415,7 @@ class AmqpConnection(asyncio.Protocol):
 
     def _release(self) -> None:
         """Consumers go on, beginning with the one after which the last turn was full."""
-        if self._is_ended or self._is_lost or not self._is_writable or self.turn_bytes >= self.most_turn_bytes:
+        if self._is_ended or self._is_lost or not self._is_writable or self.output.turn_bytes >= self.most_turn_bytes:
             return
         self.takes = True
         consumers = list(self.consumers)
@@ -512,15 +441,7 @@ class AmqpConnection(asyncio.Protocol):
             self._transport.abort()
 
     def _failed(self, event: Any, error: Exception) -> None:
-        if event.kind == METHOD:
-            class_id, method_id = event.method.index >> 16, event.method.index & 0xFFFF
-        elif event.kind == frames.Kind.VIOLATION:
-            class_id, method_id = event.class_id, event.method_id
-        else:
-            class_id, method_id = CLASS_AND_METHOD.get(event.kind, (0, 0))
-        if amqp_code(error) is INTERNAL_ERROR and not isinstance(error, InternalFailure):
-            # In RabbitMQ a process fails, and nobody knows any more what it was doing.
-            class_id = method_id = 0
+        class_id, method_id = blamed(event, error)
         number = getattr(event, "channel", 0)
         channel = self.channels.get(number)
         if channel is not None and not amqp_code(error).closes_connection:
@@ -588,11 +509,3 @@ class AmqpConnection(asyncio.Protocol):
             self.forget_channel(channel)
         if self.virtual_host is not None:
             self.virtual_host.connection_closed(self)
-
-
-def ends(address: Any) -> tuple[str, int]:
-    return (address[0], address[1]) if isinstance(address, tuple) and len(address) >= 2 else ("", 0)
-
-
-def shown(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

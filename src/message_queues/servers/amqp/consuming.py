@@ -37,6 +37,7 @@ class ChannelConsumer:
         "_frames",
         "_group_commit",
         "_most",
+        "_output",
         "arguments",
         "can_take",
         "channel",
@@ -66,6 +67,7 @@ class ChannelConsumer:
         self._most = 0
         """How many unacknowledged deliveries it may have; 0 until it has begun and after it was cancelled."""
         self._connection = channel.connection
+        self._output = channel.connection.output
         self._group_commit = channel.connection.broker.group_commit
         self._counters = channel.counters
         self._deliveries = channel.deliveries
@@ -92,14 +94,14 @@ class ChannelConsumer:
             properties = self.queue.delivery_properties(entry)
         elif self._counts_from_the_first:
             properties = self.queue.delivery_properties(entry)
-        connection = self._connection
+        connection, output = self._connection, self._output
         frames = self._frames.frames(
             tag, entry.redelivered, message.exchange, message.routing_key, properties, message.body, connection.frame_max
         )
-        if connection.round != self._group_commit.round:
-            connection.current_turn()
-        connection.pieces.append(frames)
-        connection.turn_bytes = size = connection.turn_bytes + len(frames)
+        if output.round != self._group_commit.round:
+            output.current_turn()
+        output.pieces.append(frames)
+        output.turn_bytes = size = output.turn_bytes + len(frames)
         if size >= connection.most_turn_bytes:
             connection.hold()
 
@@ -147,7 +149,7 @@ class ReplyConsumer:
         channel.deliveries.last_tag = tag = channel.deliveries.last_tag + 1
         # RabbitMQ drops replies that an overwhelmed client does not take, too.
         if connection.takes_replies:
-            connection.send(
+            connection.output.say(
                 self._frames.frames(
                     tag, False, message.exchange, message.routing_key, message.properties, message.body, connection.frame_max
                 )
@@ -267,8 +269,8 @@ def get(channel: "AmqpChannel", method: commands.Basic.Get) -> None:
         message.body,
         connection.frame_max,
     )
-    connection.send(frames)
-    connection.turn_bytes += len(frames)
+    connection.output.say(frames)
+    connection.output.turn_bytes += len(frames)
 
 
 def recover(channel: "AmqpChannel", method: commands.Basic.Recover) -> None:

@@ -4,14 +4,18 @@ So whatever a client hears is as durable as promised, and the deliveries, replie
 confirms of a turn become one basic.ack per channel; what a full queue refused, or the disk did not take, becomes a basic.nack.
 """
 
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from message_queues.protocols.amqp.deliveries import ack_frame, nack_frame
-from message_queues.storage.group_commit import Failures
+from message_queues.storage.group_commit import Failures, GroupCommit
 
 if TYPE_CHECKING:
     from message_queues.servers.amqp.channel import AmqpChannel
+
+CallSoon: TypeAlias = Callable[[Callable[[], None]], object]
+"""Has the event loop call it once what is at hand is done."""
 
 
 class Confirmations:
@@ -83,3 +87,105 @@ class Turn:
 
 def placed(confirmations: Confirmations) -> int:
     return -1 if confirmations.place is None else confirmations.place
+
+
+class Output:
+    """What one connection says, in the order in which it says it."""
+
+    __slots__ = (
+        "_call_soon",
+        "_group_commit",
+        "_is_over",
+        "_put_out",
+        "_sends_early",
+        "_turn",
+        "_turn_round",
+        "_turns",
+        "_was_not_stored",
+        "pieces",
+        "round",
+        "turn_bytes",
+    )
+
+    def __init__(
+        self, group_commit: GroupCommit, call_soon: CallSoon, put_out: Callable[[bytes], None], was_not_stored: Callable[[], bool]
+    ) -> None:
+        """`put_out` writes. `was_not_stored`: what a vital turn says is stored is not; True if something else is said instead."""
+        self._group_commit = group_commit
+        self._call_soon = call_soon
+        self._put_out = put_out
+        self._was_not_stored = was_not_stored
+        self.round = -1
+        """The round of the group commit that `pieces` belong to."""
+        self.pieces: list[bytes] = []
+        """What is to be said at the end of this turn."""
+        self.turn_bytes = 0
+        """Deliveries among them."""
+        self._turn: Turn
+        self._turn_round = -1
+        self._turns: deque[Turn] = deque()
+        """Those that the group commit has not called yet."""
+        self._sends_early = False
+        self._is_over = False
+
+    def say(self, piece: bytes) -> None:
+        if self.round != self._group_commit.round:
+            self.current_turn()
+        self.pieces.append(piece)
+
+    def current_turn(self) -> Turn:
+        """What gathers the output of this turn; `pieces` is its list."""
+        commit = self._group_commit
+        if self._turn_round != commit.round:
+            self._turn_round = commit.round
+            self._turn = Turn(self._send_turn)
+            self._turns.append(self._turn)
+            commit.when_durable(self._turn)
+        self.round = commit.round
+        self.pieces = self._turn.pieces
+        if commit.syncs and not self._sends_early:
+            self._sends_early = True
+            self._call_soon(self._send_early)
+        return self._turn
+
+    def vital_turn(self) -> None:
+        """This turn says that something is stored: if it could not be, the connection fails."""
+        self.current_turn().is_vital = True
+
+    def stop(self) -> None:
+        """Nobody hears it any more."""
+        self._is_over = True
+
+    def _send_early(self) -> None:
+        """Where commits are synced, what says nothing of storage does not wait for the disk, unless something that does is before it."""
+        self._sends_early = False
+        if self._is_over or any(turn.waits for turn in self._turns):
+            return
+        # All of them in their order: a commit may have begun since the first piece.
+        data = b"".join([piece for turn in self._turns for piece in turn.pieces])
+        if not data:
+            return
+        for turn in self._turns:
+            turn.pieces.clear()
+        # Who has more to say comes by `current_turn` again.
+        self.round = -1
+        self.turn_bytes = 0
+        self._put_out(data)
+
+    def _send_turn(self, turn: Turn, has_failed: bool) -> None:
+        self._turns.popleft()
+        if self._is_over:
+            return
+        pieces = turn.pieces
+        if has_failed and turn.is_vital and self._was_not_stored():
+            pieces.clear()
+            return
+        if not pieces:
+            return
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if self.pieces is pieces:
+            self.turn_bytes = 0
+        else:
+            self.turn_bytes = max(0, self.turn_bytes - len(data))
+        pieces.clear()
+        self._put_out(data)

@@ -134,7 +134,7 @@ class Publishing:
 
     def settle_place(self) -> None:
         """The channel is about to be closed: what it has published until now is confirmed before that is said."""
-        turn = self._connection.current_turn()
+        turn = self._connection.output.current_turn()
         for confirmations in turn.confirmations:
             if confirmations.channel is self._channel and confirmations.place is None:
                 confirmations.place = len(turn.pieces)
@@ -209,7 +209,7 @@ class Publishing:
             return
         counters.returned_unroutable += 1
         connection = self._connection
-        connection.send(
+        connection.output.say(
             return_frames(
                 self._channel.number,
                 NO_ROUTE,
@@ -230,7 +230,7 @@ class Publishing:
     def _begin_confirmations(self, first_tag: int) -> None:
         self._confirming_round = self._group_commit.round
         self._confirmations = Confirmations(self._channel, first_tag)
-        self._connection.current_turn().confirmations.append(self._confirmations)
+        self._connection.output.current_turn().confirmations.append(self._confirmations)
 
 
 def check_expiration(expiration: str) -> None:

@@ -52,7 +52,7 @@ def check_named(channel: "AmqpChannel", kind: str, name: str, arguments: FieldTa
 
 def answer(channel: "AmqpChannel", nowait: bool, method: Any) -> None:
     """Once what was done is stored."""
-    channel.connection.vital_turn()
+    channel.connection.output.vital_turn()
     if not nowait:
         channel.send(method)
 

@@ -59,7 +59,7 @@ def commit(channel: "AmqpChannel", method: commands.Tx.Commit) -> None:
         channel.deliveries.settle_all([delivery for _, delivery in sorted(taken)], how)
     if not is_whole:
         raise PreconditionFailed("partial tx completion")
-    channel.connection.vital_turn()
+    channel.connection.output.vital_turn()
     channel.send(commands.Tx.CommitOk())
 
 

@@ -5,7 +5,7 @@ from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer
 from message_queues.servers.management.authorization import anyone, of_virtual_host, owner_or_monitor
 from message_queues.servers.management.call import Call
-from message_queues.servers.management.consumers import consumer_facts
+from message_queues.servers.management.consumers import connection_details, consumer_facts
 from message_queues.servers.management.listing import Item
 from message_queues.servers.management.resource import Resource
 from message_queues.servers.management.samples import Range, wanted_range
@@ -18,7 +18,7 @@ PUBLISHING = frozenset(counters.PUBLISHES)
 def channel_facts(call: Call, channel: AmqpChannel, wanted: Range | None = None) -> Item:
     connection = channel.connection
     facts: Item = {
-        "connection_details": {"name": connection.name, "peer_host": connection.peer_host, "peer_port": connection.peer_port},
+        "connection_details": connection_details(connection),
         "name": channel.name,
         "node": call.node.name,
         "number": channel.number,

@@ -1,6 +1,7 @@
 """Consumers of queues, whichever channel they are on."""
 
 from message_queues.broker.queues.virtual_host import AnyQueue
+from message_queues.servers.amqp.connection import AmqpConnection
 from message_queues.servers.amqp.consuming import ChannelConsumer
 from message_queues.servers.management import authorization
 from message_queues.servers.management.answers import Answer, bad_request
@@ -42,8 +43,8 @@ def consumer_facts(call: Call, queue: AnyQueue, consumer: object) -> Item:
             "name": consumer.channel.name,
             "node": call.node.name,
             "number": consumer.channel.number,
-            "peer_host": connection.peer_host,
-            "peer_port": connection.peer_port,
+            "peer_host": connection.ends.peer_host,
+            "peer_port": connection.ends.peer_port,
             "user": connection.user_name,
         },
         "consumer_tag": consumer.tag,
@@ -51,6 +52,10 @@ def consumer_facts(call: Call, queue: AnyQueue, consumer: object) -> Item:
         "exclusive": consumer.is_exclusive,
         "prefetch_count": consumer.prefetch_count,
     }
+
+
+def connection_details(connection: AmqpConnection) -> Item:
+    return {"name": connection.name, "peer_host": connection.ends.peer_host, "peer_port": connection.ends.peer_port}
 
 
 def timeout(call: Call, queue: AnyQueue) -> Item:

@@ -3,11 +3,12 @@
 from message_queues.broker.queues.queue import Queue
 from message_queues.broker.queues.queue_arguments import CLASSIC, QUORUM, STREAM
 from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
+from message_queues.servers.amqp.connection import AmqpConnection
 from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer, bad_request, missing_keys
 from message_queues.servers.management.authorization import administrators, of_virtual_host
 from message_queues.servers.management.call import Call
-from message_queues.servers.management.consumers import consumer_facts
+from message_queues.servers.management.consumers import connection_details, consumer_facts
 from message_queues.servers.management.direct_methods import CONFIGURE, READ, WRITE, check_exchange, check_queue, direct_method
 from message_queues.servers.management.exchanges import check_node, named_virtual_host, virtual_host_exists
 from message_queues.servers.management.listing import Item
@@ -118,14 +119,9 @@ def in_full(call: Call, virtual_host: VirtualHost, queue: AnyQueue) -> Item:
     if not call.wants_statistics:
         return facts
     consumers = [consumer_facts(call, queue, consumer) for consumer in queue.consumers]
-    if queue.owner is not None:
-        facts["owner_pid_details"] = owner_facts(queue.owner)
+    if isinstance(queue.owner, AmqpConnection):
+        facts["owner_pid_details"] = connection_details(queue.owner)
     return {**facts, "consumer_details": consumers, "deliveries": [], "garbage_collection": NO_GARBAGE_COLLECTION, "incoming": []}
-
-
-def owner_facts(owner: object) -> Item:
-    """The connection that an exclusive queue belongs to."""
-    return {name: getattr(owner, name, None) for name in ("name", "peer_host", "peer_port")}
 
 
 # Lists and one
