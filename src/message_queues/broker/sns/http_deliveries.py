@@ -94,6 +94,11 @@ class HttpDeliveries:
     def __len__(self) -> int:
         return len(self._pending)
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for their next try."""
+        return len(self._due)
+
     def open(self) -> None:
         """What an earlier life has left. Raises StorageError and DamagedFile."""
         if self._home.stores.open_files.file_system.exists(self._directory):
