@@ -14,15 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qs
 
 from message_queues.servers.http_listener import Receive, Scope, Send
-from message_queues.servers.management.metric_families import (
-    CLUSTER_FAMILIES,
-    FAMILIES,
-    MEMORY,
-    PROCESS,
-    Family,
-    Metric,
-    Subject,
-)
+from message_queues.servers.management.metric_families.families import CLUSTER_FAMILIES, FAMILIES
+from message_queues.servers.management.metric_families.family import Family, Metric, Subject
+from message_queues.servers.management.metric_families.node import MEMORY, PROCESS
 from message_queues.servers.management.node import RUNTIME, Node
 
 CONTENT_TYPE = "text/plain; version=0.0.4"

@@ -1,0 +1,1 @@
+"""The families of RabbitMQ's metrics, a file for each kind of object."""
