@@ -16,6 +16,7 @@ from message_queues.errors import (
     InvalidAttributeValue,
     MessageQueuesError,
     MessageTooLarge,
+    NotAuthorized,
     NotFound,
     QueueDoesNotExist,
     Unreachable,
@@ -327,8 +328,19 @@ def test_a_real_endpoint_is_used_as_it_is_and_nothing_else(
         assert queue.cluster == f"us-east-1 at {server.sqs}"
         assert mq.create_publisher(queue=name, publisher_type="sync").publish("x").message_id
         assert queue.message_count() == 1
-        with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1 \(Connection refused\)"):
+        with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1 \(Connection refused\); .*MessageQueues\(embedded=True\)"):
             mq.create_sqs_queue(name, EAST, endpoint_url="http://127.0.0.1:1")
+
+
+def test_without_credentials_the_error_says_where_they_are_looked_for_and_how_to_embed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    says = r"boto3 has no usable credentials .* AWS_ACCESS_KEY_ID .* MessageQueues\(embedded=True\) or set MESSAGE_QUEUES_EMBEDDED=1"
+    with MessageQueues(embedded=False) as mq, pytest.raises(NotAuthorized, match=says):
+        mq.create_sqs_queue("orders", EAST)
 
 
 def test_closed_it_takes_no_calls(server: embedded.EmbeddedServer, name: str) -> None:

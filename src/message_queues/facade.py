@@ -7,9 +7,10 @@ returned, different settings raise Conflict. Calls of parts that this version do
 import atexit
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from ssl import SSLContext
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 from message_queues.clients.connect import AwsAddress, RabbitAddress, connect_aws, connect_kafka, connect_rabbitmq, tls_context
 from message_queues.clients.ports import Client, ConsumerOptions, NewTopic, ProducerOptions
@@ -21,12 +22,14 @@ from message_queues.clients.queue_ports import (
     QueueProducerOptions,
 )
 from message_queues.errors import (
+    AccessDenied,
     AmbiguousName,
     Closed,
     Conflict,
     InvalidArgument,
     MessageQueuesError,
     MessagesLost,
+    NotAuthorized,
     NotFound,
     Unreachable,
     Unsupported,
@@ -89,7 +92,6 @@ if TYPE_CHECKING:
     from message_queues.embedded import EmbeddedServer
 
 logger = logging.getLogger("message_queues")
-Thing = TypeVar("Thing")
 
 EMBEDDED_VARIABLE = "MESSAGE_QUEUES_EMBEDDED"
 HOW_TO_EMBED = f"to run without a cluster, use MessageQueues(embedded=True) or set {EMBEDDED_VARIABLE}=1"
@@ -599,7 +601,8 @@ class MessageQueues:
         self._refuse_if_closed()
         checked = checked_queue_attributes(config, checked_queue_name("name", name))
         tag_values = checked_tags(tags)
-        return self._aws.create_queue(self._place(region, endpoint_url, session), name, checked, tag_values)
+        with self._telling_how_to_embed():
+            return self._aws.create_queue(self._place(region, endpoint_url, session), name, checked, tag_values)
 
     def sqs_queue(self, name: str, region: str | None = None, *, endpoint_url: str | None = None, session: object = None) -> SqsQueue:
         """A queue of SQS that exists; without `region`, in any that was named. Raises NotFound with the nearest name, AmbiguousName."""
@@ -620,7 +623,8 @@ class MessageQueues:
         self._refuse_if_closed()
         checked = checked_topic_attributes(config, checked_sns_topic_name("name", name))
         tag_values = checked_tags(tags)
-        return self._aws.create_topic(self._place(region, endpoint_url, session), name, checked, tag_values)
+        with self._telling_how_to_embed():
+            return self._aws.create_topic(self._place(region, endpoint_url, session), name, checked, tag_values)
 
     def sns_topic(self, name: str, region: str | None = None, *, endpoint_url: str | None = None, session: object = None) -> SnsTopic:
         """A topic of SNS that exists; without `region`, in any that was named. Raises NotFound with the nearest name, AmbiguousName."""
@@ -650,6 +654,16 @@ class MessageQueues:
         dead = None if dead_letter_queue is None else self._aws.queue("dead_letter_queue", dead_letter_queue, places)
         attributes = subscription_attributes(raw, filter_policy, filter_scope, None if dead is None else dead.arn)
         return self._aws.topic("topic", topic, places).subscribe(self._aws.queue("queue", queue, places), attributes)
+
+    @contextmanager
+    def _telling_how_to_embed(self) -> Iterator[None]:
+        """Where AWS cannot be asked; but not where it refuses."""
+        try:
+            yield
+        except (Unreachable, NotAuthorized) as error:
+            if self._embedded is None and not isinstance(error, AccessDenied):
+                raise type(error)(f"{error}; {HOW_TO_EMBED}") from error
+            raise
 
     def _place(self, region: str, endpoint_url: str | None, session: object) -> AwsPlace:
         url = None if endpoint_url is None else checked_url("endpoint_url", endpoint_url)

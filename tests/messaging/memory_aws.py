@@ -178,6 +178,8 @@ class MemorySqs:
     def __init__(self, region: str) -> None:
         self._region = region
         self.queues: dict[str, MemoryQueue] = {}
+        self.unseen = 0
+        """So many questions for attributes find nothing: AWS has not heard of a new queue everywhere at once."""
         self.receivers: dict[str, MemoryReceiver] = {}
         self.senders: dict[str, MemorySender] = {}
 
@@ -207,6 +209,9 @@ class MemorySqs:
             raise QueueDoesNotExist("The specified queue does not exist.") from None
 
     def attributes(self, url: str) -> dict[str, str]:
+        if self.unseen > 0:
+            self.unseen -= 1
+            raise QueueDoesNotExist("The specified queue does not exist.")
         return dict(self._queue(url).attributes)
 
     def set_attributes(self, url: str, changes: Mapping[str, str]) -> None:

@@ -52,6 +52,11 @@ def test_tags_that_differ_are_a_conflict_too(aws: MemoryAws) -> None:
         made(aws, tags={"cost": "b"})
 
 
+def test_a_new_queue_may_be_seen_a_little_later(aws: MemoryAws) -> None:
+    aws.sqs.unseen = 2
+    assert made(aws, config={"DelaySeconds": "5"}).describe().attributes["DelaySeconds"] == "5"
+
+
 def test_it_is_altered_purged_and_deleted(aws: MemoryAws) -> None:
     forgotten: list[bool] = []
     queue = create(AwsPlace(EAST, EAST, aws), "orders.fifo", {"FifoQueue": "true"}, {}, lambda: forgotten.append(True))

@@ -45,7 +45,7 @@ class Aws:
 
     def __init__(self, connect: Callable[[Entrance], AwsPlace]) -> None:
         self._connect = connect
-        self._entrances: dict[tuple[str, str | None], Entrance] = {}
+        self._entered: dict[tuple[str, str | None], tuple[Entrance, AwsPlace]] = {}
         self.places: dict[str, AwsPlace] = {}
         self.queues: Names[SqsQueue] = Names("SQS queue")
         self.topics: Names[SnsTopic] = Names("SNS topic")
@@ -53,13 +53,14 @@ class Aws:
     def place(self, entrance: Entrance) -> AwsPlace:
         """Made when it is named first. Raises Conflict for another session than the one it was named with."""
         key = (entrance.region, entrance.endpoint_url)
-        known = self._entrances.get(key)
-        if known is not None and entrance.session not in (None, known.session):
+        if key not in self._entered:
+            place = self._connect(entrance)
+            # Embedded, one server stands for every endpoint.
+            self._entered[key] = (entrance, self.places.setdefault(place.name, place))
+        known, place = self._entered[key]
+        if entrance.session not in (None, known.session):
             raise Conflict(f"region {entrance.region!r} is used with another session already: use another MessageQueues for this one")
-        place = self._connect(known or entrance)
-        self._entrances.setdefault(key, entrance)
-        # Embedded, one server stands for every endpoint.
-        return self.places.setdefault(place.name, place)
+        return place
 
     def place_named(self, argument: str, name: str) -> AwsPlace:
         """Raises NotFound with the nearest name."""

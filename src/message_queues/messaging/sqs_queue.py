@@ -1,15 +1,18 @@
 """An Amazon SQS queue: created once, described, counted, altered, purged, deleted."""
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from message_queues.errors import Conflict, InvalidAttributeName, QueueNameExists
+from message_queues.errors import Conflict, InvalidAttributeName, QueueDoesNotExist, QueueNameExists
 from message_queues.messaging.aws_place import AwsPlace
 from message_queues.messaging.differences import argument_differences
 from message_queues.messaging.sqs_attributes import FIFO, QUEUE_ATTRIBUTES, QUEUE_READ_ONLY, checked_queue_attributes, differences
 from message_queues.messaging.sqs_policy import with_permission
 
+YOUNG_S = 3.0
+LOOK_EVERY_S = 0.1
 VISIBLE, NOT_VISIBLE, DELAYED = (f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed"))
 
 
@@ -142,9 +145,21 @@ def find(place: AwsPlace, name: str, on_delete: Callable[[], None]) -> SqsQueue 
     return None if url is None else SqsQueue(place, name, url, on_delete)
 
 
+def _attributes_of_new(queue: SqsQueue) -> dict[str, str]:
+    """SQS API reference, CreateQueue: "you must wait at least one second after the queue is created to be able to use the queue"."""
+    deadline = time.monotonic() + YOUNG_S
+    while True:
+        try:
+            return queue.attributes()
+        except QueueDoesNotExist:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(LOOK_EVERY_S)
+
+
 def _refuse_differences(queue: SqsQueue, attributes: Mapping[str, str], tags: Mapping[str, str], said: tuple[str, ...] = ()) -> None:
     """Only what was asked for is compared."""
-    found = differences(queue.attributes(), attributes, QUEUE_ATTRIBUTES)
+    found = differences(_attributes_of_new(queue), attributes, QUEUE_ATTRIBUTES)
     if tags:
         held = queue.tags()
         found += tuple(f"tag {each}" for each in argument_differences({key: held[key] for key in tags if key in held}, tags))
