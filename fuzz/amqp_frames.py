@@ -18,7 +18,8 @@ from pamqp import base, commands
 
 from message_queues.errors import ProtocolError, SyntaxRefused
 from message_queues.protocols.amqp.deliveries import HEARTBEAT, ack_frame, method_frame, nack_frame, publish_frames
-from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, Ack, Event, FrameReader, Method, Nack, ProtocolHeader, Publish, Violation
+from message_queues.protocols.amqp.events import Ack, Event, Method, Nack, ProtocolHeader, Publish, Violation
+from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, FrameReader
 from message_queues.protocols.amqp.methods import read_method, write_method
 from message_queues.records.field_table import FieldTable, Timestamp
 from message_queues.records.properties import Properties, read_attributes, read_properties, with_headers, write_properties

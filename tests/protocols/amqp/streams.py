@@ -6,7 +6,8 @@ from pamqp import base, commands
 
 from fuzz.amqp_frames import Shown, shown
 from message_queues.protocols.amqp.deliveries import method_frame
-from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, Event, FrameReader
+from message_queues.protocols.amqp.events import Event
+from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, FrameReader
 
 FRAME_MAX = 131072
 

@@ -6,17 +6,9 @@ import pytest
 from pamqp import commands
 
 from message_queues.protocols.amqp.deliveries import HEARTBEAT, ack_frame, method_frame, nack_frame, publish_frames
-from message_queues.protocols.amqp.frames import (
-    LARGEST_BODY,
-    PROTOCOL_HEADER,
-    FrameReader,
-    Kind,
-    Method,
-    ProtocolHeader,
-    Publish,
-    Violation,
-    parse_publish,
-)
+from message_queues.protocols.amqp.events import Kind, Method, ProtocolHeader, Publish, Violation
+from message_queues.protocols.amqp.familiar import parse_publish
+from message_queues.protocols.amqp.frames import LARGEST_BODY, PROTOCOL_HEADER, FrameReader
 from message_queues.records.properties import EMPTY_PROPERTIES, Properties, write_properties
 from tests.protocols.amqp.streams import body, content_header, frame, method, opened, read, read_in_bytes, reader
 

@@ -2,7 +2,8 @@ from pamqp import commands
 
 from message_queues.errors import InternalFailure, NotFound, PreconditionFailed, UnexpectedFrame
 from message_queues.protocols.amqp.deliveries import method_frame, publish_frames
-from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, Event, FrameReader
+from message_queues.protocols.amqp.events import Event
+from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, FrameReader
 from message_queues.records.properties import EMPTY_PROPERTIES
 from message_queues.servers.amqp.blame import blamed
 

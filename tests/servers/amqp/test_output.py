@@ -4,7 +4,8 @@ import pytest
 from pamqp import commands
 
 from message_queues.protocols.amqp.deliveries import method_frame
-from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, Ack, FrameReader, Nack
+from message_queues.protocols.amqp.events import Ack, Nack
+from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, FrameReader
 from message_queues.servers.amqp.channel import AmqpChannel
 from message_queues.servers.amqp.output import Confirmations, Output, Turn
 from message_queues.storage.group_commit import GroupCommit

@@ -11,12 +11,14 @@ RabbitMQ takes payloads of up to `frame_max`, eight bytes more than it says. Bef
 
 import contextlib
 import struct
-from typing import Final, TypeAlias
+from typing import Final
 
 from pamqp import base
 
 from message_queues.errors import FrameError, MessageQueuesError, ProtocolError, ResourceError, UnexpectedFrame
 from message_queues.protocols.amqp.erlang_text import column_after, pretty_binary, pretty_tuple
+from message_queues.protocols.amqp.events import Ack, Event, Heartbeat, Kind, Method, Nack, ProtocolHeader, Publish, Violation
+from message_queues.protocols.amqp.familiar import is_target, read_get, targets
 from message_queues.protocols.amqp.methods import (
     WITH_CONTENT,
     BadMethod,
@@ -51,99 +53,6 @@ _CONNECTION_OPEN: Final = 0x000A0028
 BASIC: Final = 60
 _BASIC_HEADER: Final = BASIC << 16
 """Class basic and weight 0."""
-
-
-class Kind:
-    """Which event it is. Plain numbers: they are compared for each event."""
-
-    PUBLISH = 1
-    ACK = 2
-    NACK = 3
-    REJECT = 4
-    METHOD = 5
-    HEARTBEAT = 6
-    PROTOCOL_HEADER = 7
-    VIOLATION = 8
-
-
-class Publish:
-    """A publish with all of its content."""
-
-    __slots__ = ("body", "channel", "method", "properties", "size")
-    kind = Kind.PUBLISH
-
-    def __init__(self, channel: int, method: bytes, properties: bytes, body: bytes, size: int) -> None:
-        self.channel = channel
-        self.method = method
-        """The arguments from the exchange on: equal bytes are one target. `parse_publish` reads them."""
-        self.properties = properties
-        self.body = body
-        self.size = size
-        """Bytes of the body; more than `body` holds when it was too large to be kept."""
-
-
-class Ack:
-    __slots__ = ("channel", "delivery_tag", "multiple")
-    kind = Kind.ACK
-
-    def __init__(self, channel: int, delivery_tag: int, multiple: bool) -> None:
-        self.channel = channel
-        self.delivery_tag = delivery_tag
-        self.multiple = multiple
-
-
-class Nack:
-    """basic.nack, or basic.reject with `kind` REJECT."""
-
-    __slots__ = ("channel", "delivery_tag", "kind", "multiple", "requeue")
-
-    def __init__(self, kind: int, channel: int, delivery_tag: int, multiple: bool, requeue: bool) -> None:
-        self.kind = kind
-        self.channel = channel
-        self.delivery_tag = delivery_tag
-        self.multiple = multiple
-        self.requeue = requeue
-
-
-class Method:
-    """Any other method; one that has content comes after it, and the content is dropped: only a server sends it."""
-
-    __slots__ = ("channel", "method")
-    kind = Kind.METHOD
-
-    def __init__(self, channel: int, method: base.Frame) -> None:
-        self.channel = channel
-        self.method = method
-
-
-class Heartbeat:
-    __slots__ = ()
-    kind = Kind.HEARTBEAT
-
-
-class ProtocolHeader:
-    __slots__ = ("is_supported",)
-    kind = Kind.PROTOCOL_HEADER
-
-    def __init__(self, is_supported: bool) -> None:
-        self.is_supported = is_supported
-
-
-class Violation:
-    """The peer broke the protocol: the connection has to be closed."""
-
-    __slots__ = ("channel", "class_id", "error", "method_id")
-    kind = Kind.VIOLATION
-
-    def __init__(self, channel: int, error: MessageQueuesError | None, index: int = 0) -> None:
-        self.channel = channel
-        self.error = error
-        """None: RabbitMQ closes the socket and says nothing."""
-        self.class_id = index >> 16
-        self.method_id = index & 0xFFFF
-
-
-Event: TypeAlias = Publish | Ack | Nack | Method | Heartbeat | ProtocolHeader | Violation
 
 
 class _Content:
@@ -284,7 +193,7 @@ class FrameReader:
         if class_and_weight != _BASIC_HEADER or kind != HEADER_FRAME or at != channel or head_stop >= end or data[head_stop] != FRAME_END:
             return 0
         method = data[position + 13 : method_stop]
-        if not 12 <= size <= largest or (method not in _targets and not is_target(method)):
+        if not 12 <= size <= largest or (method not in targets and not is_target(method)):
             return 0
         properties = data[method_stop + 20 : head_stop]
         if not body_size:
@@ -482,54 +391,6 @@ class FrameReader:
 
     def _let_go(self, content: _Content) -> None:
         self._kept_bytes -= sum(map(len, content.chunks or ()))
-
-
-# What repeats
-
-_targets: dict[bytes, tuple[str, str, bool, bool]] = {}
-_gets: dict[bytes, base.Frame] = {}
-_MOST_REMEMBERED = 4096
-
-
-def parse_publish(method: bytes) -> tuple[str, str, bool, bool]:
-    """Exchange, routing key, mandatory, immediate; raises FrameError."""
-    known = _targets.get(method)
-    if known is not None:
-        return known
-    try:
-        key_at = 1 + method[0]
-        bits_at = key_at + 1 + method[key_at]
-        bits = method[bits_at]
-    except IndexError:
-        bits_at = bits = -1
-    if bits_at + 1 != len(method) or not method:
-        raise BadMethod(bytes(2) + method)
-    exchange = method[1:key_at].decode("utf-8", "surrogateescape")
-    key = method[key_at + 1 : bits_at].decode("utf-8", "surrogateescape")
-    if len(_targets) >= _MOST_REMEMBERED:
-        _targets.clear()
-    target = _targets[method] = (exchange, key, bits & 1 == 1, bits & 2 == 2)
-    return target
-
-
-def is_target(method: bytes) -> bool:
-    """Can parse_publish read it?"""
-    try:
-        parse_publish(method)
-    except FrameError:
-        return False
-    return True
-
-
-def read_get(payload: bytes) -> base.Frame:
-    """A basic.get; who asks for messages one by one asks the same again and again, so the method is shared."""
-    method = _gets.get(payload)
-    if method is None:
-        method = read_method(payload)
-        if len(_gets) >= _MOST_REMEMBERED:
-            _gets.clear()
-        _gets[payload] = method
-    return method
 
 
 # What RabbitMQ says

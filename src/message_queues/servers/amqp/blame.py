@@ -3,7 +3,7 @@
 from typing import Any
 
 from message_queues.errors import InternalFailure
-from message_queues.protocols.amqp.frames import Kind
+from message_queues.protocols.amqp.events import Kind
 from message_queues.servers.error_map import INTERNAL_ERROR, amqp_code
 
 NOBODY = (0, 0)

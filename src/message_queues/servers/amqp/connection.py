@@ -29,9 +29,9 @@ from message_queues.errors import (
     NotAllowed,
     UnexpectedFrame,
 )
-from message_queues.protocols.amqp import frames
 from message_queues.protocols.amqp.deliveries import HEARTBEAT, method_frame
-from message_queues.protocols.amqp.frames import FrameReader
+from message_queues.protocols.amqp.events import Kind
+from message_queues.protocols.amqp.frames import PROTOCOL_HEADER, FrameReader
 from message_queues.records.field_table import FieldTable
 from message_queues.servers.amqp.authentication import Peer
 from message_queues.servers.amqp.blame import blamed
@@ -57,7 +57,7 @@ CLOSED = "closed"
 SILENT_STATES = frozenset({PRE_INIT, STARTING, SECURING})
 """Whoever goes wrong in them is not told why."""
 
-PUBLISH, ACK, NACK, REJECT, METHOD = frames.Kind.PUBLISH, frames.Kind.ACK, frames.Kind.NACK, frames.Kind.REJECT, frames.Kind.METHOD
+PUBLISH, ACK, NACK, REJECT, METHOD = Kind.PUBLISH, Kind.ACK, Kind.NACK, Kind.REJECT, Kind.METHOD
 
 
 class AmqpConnection(asyncio.Protocol):
@@ -246,9 +246,9 @@ class AmqpConnection(asyncio.Protocol):
                 self._receive_on_channel(event.channel, event.method)
             else:
                 self._receive_on_connection(event.method)
-        elif event.kind == frames.Kind.PROTOCOL_HEADER:
+        elif event.kind == Kind.PROTOCOL_HEADER:
             self._receive_protocol_header(event.is_supported)
-        elif event.kind == frames.Kind.VIOLATION and self.state != CLOSED:
+        elif event.kind == Kind.VIOLATION and self.state != CLOSED:
             if event.error is None:
                 logger.warning("connection closed: no such method, or arguments that cannot be read", extra={"connection": self.name})
                 self.abort()
@@ -258,7 +258,7 @@ class AmqpConnection(asyncio.Protocol):
     def _receive_protocol_header(self, is_supported: bool) -> None:
         if not is_supported:
             # AMQP 0-9-1 4.2.2: "the server MUST … write a protocol header with the version that it supports … and close the socket".
-            self._write(frames.PROTOCOL_HEADER)
+            self._write(PROTOCOL_HEADER)
             self._close_later()
             return
         self._handshake.start(Peer(self.ends.peer_host, self._may_show_certificate, self._certificate_name))
@@ -450,7 +450,7 @@ class AmqpConnection(asyncio.Protocol):
             self._refuse(error)
         elif self.state != CLOSED:
             self._close_because(error, class_id, method_id)
-            if event.kind == frames.Kind.VIOLATION:
+            if event.kind == Kind.VIOLATION:
                 # Where frames cannot be told apart any more, the answer is not read either.
                 self._expect_the_end(self.limits.refusal_delay_ms)
 

@@ -12,7 +12,7 @@ from message_queues.broker.queues.exchange import Exchange
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.errors import AccessRefused, NotImplementedByBroker, PreconditionFailed
 from message_queues.protocols.amqp.deliveries import return_frames
-from message_queues.protocols.amqp.frames import parse_publish
+from message_queues.protocols.amqp.familiar import parse_publish
 from message_queues.records.properties import Attributes, read_attributes, with_headers
 from message_queues.servers.amqp import direct_reply
 from message_queues.servers.amqp.output import Confirmations
