@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from message_queues.broker.queues.bindings import QUEUE, Binding
+from message_queues.broker.queues.declarations import ExchangeSpec, QueueSpec
 from message_queues.broker.queues.definitions import BadDefinitions, Document, export, import_definitions
-from message_queues.broker.queues.virtual_host import ExchangeSpec, QueueSpec
 from tests.broker.queues.broker_world import BrokerWorld
 
 OF_RABBITMQ = Path(__file__).with_name("definitions_of_rabbitmq_3_10.json")

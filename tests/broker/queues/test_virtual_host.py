@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from message_queues.broker.queues.bindings import EXCHANGE, QUEUE, Binding
-from message_queues.broker.queues.virtual_host import REFUSED, ROUTED, UNROUTABLE, ExchangeSpec, QueueSpec
+from message_queues.broker.queues.declarations import ExchangeSpec, QueueSpec
+from message_queues.broker.queues.virtual_host import REFUSED, ROUTED, UNROUTABLE
 from message_queues.errors import (
     AccessRefused,
     ExchangeNotFound,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from message_queues.broker.queues.declarations import QueueSpec
 from message_queues.broker.queues.policy import BadPolicy
-from message_queues.broker.queues.virtual_host import QueueSpec
 from message_queues.errors import InvalidArgument, VirtualHostNotFound
 from tests.broker.queues.broker_world import PERSISTENT, BrokerWorld
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pamqp.commands import Basic, Exchange, Queue
 
-from tests.contract.rabbitmq.scene import Scene
+from tests.contract.rabbitmq.scene import Scene, path
 from tests.contract.recorded_answers import RecordedAnswers
 
 TYPES = ["direct", "fanout", "topic", "headers", "x-consistent-hash", "x-random", "x-recent-history", ""]
@@ -333,3 +333,25 @@ def test_an_auto_delete_queue_goes_with_its_last_consumer(scene: Scene, rabbitmq
     scene.ask(Basic.Cancel(consumer_tag="two"))
     said.append(scene.ask(Queue.Declare(queue=name, passive=True)))
     rabbitmq_says(said)
+
+
+def test_the_limit_of_queues_is_looked_at_before_all_but_the_name(scene: Scene, rabbitmq_says: RecordedAnswers) -> None:
+    shop = scene.name("shop")
+    scene.http("PUT", path("vhosts", shop), {})
+    scene.http("PUT", path("permissions", shop, "guest"), {"configure": ".*", "write": ".*", "read": ".*"})
+    scene.http("PUT", path("vhost-limits", shop, "max-queues"), {"value": 0})
+    client = scene.connect(virtual_host=shop)
+    said = []
+    for channel, method in enumerate(
+        (
+            Queue.Declare(queue="q", arguments={"x-max-length": "many"}),
+            Queue.Declare(queue="q", arguments={"x-queue-type": "nonsense"}),
+            Queue.Declare(queue="q", durable=False, arguments={"x-queue-type": "quorum"}),
+            Queue.Declare(queue="amq.q"),
+        ),
+        1,
+    ):
+        client.open_channel(channel)
+        said.append(scene.ask(method, channel, client))
+    rabbitmq_says(said)
+    scene.http("DELETE", path("vhosts", shop))

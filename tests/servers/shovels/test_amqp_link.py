@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from message_queues.broker.queues.amqp_uri import parse_amqp_uri
-from message_queues.broker.queues.virtual_host import QueueSpec
+from message_queues.broker.queues.declarations import QueueSpec
 from message_queues.servers.server import Server
 from message_queues.servers.shovels.amqp_link import AmqpLink, connection_parameters
 from message_queues.servers.shovels.ends import EndLost

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from message_queues.broker.queues.bindings import QUEUE, Binding
+from message_queues.broker.queues.declarations import QueueSpec
 from message_queues.broker.queues.shovel_parameters import shovel_definition
-from message_queues.broker.queues.virtual_host import QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import VirtualHost
 from message_queues.servers.server import Server
 from message_queues.servers.shovels.ends import EndLost, Shovelled
 from message_queues.servers.shovels.local_source import LocalSource

@@ -3,8 +3,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from message_queues.broker.queues.declarations import ExchangeSpec, QueueSpec
 from message_queues.broker.queues.shovel_parameters import shovel_definition
-from message_queues.broker.queues.virtual_host import ExchangeSpec, QueueSpec
 from message_queues.records.properties import EMPTY_PROPERTIES, Properties, read_properties, write_properties
 from message_queues.servers.server import Server
 from message_queues.servers.shovels.ends import EndLost, Shovelled

@@ -6,8 +6,9 @@ from typing import Any
 
 from message_queues.broker.broker import Broker
 from message_queues.broker.queues.bindings import QUEUE, Binding
+from message_queues.broker.queues.declarations import QueueSpec
 from message_queues.broker.queues.events import Json
-from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import AnyQueue, VirtualHost
 from message_queues.records.field_table import FieldTable
 from message_queues.records.properties import Properties, read_properties
 from message_queues.servers.server import Server

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from message_queues.broker.access import DEFAULT_HASHING
 from message_queues.broker.queues.bindings import EXCHANGE, QUEUE, Binding
+from message_queues.broker.queues.declarations import ExchangeSpec, QueueSpec
 from message_queues.broker.queues.events import Json
 from message_queues.broker.queues.parameters import LIMITS, OPERATOR_POLICY, POLICY
 from message_queues.broker.queues.shovel_parameters import field_value
-from message_queues.broker.queues.virtual_host import ExchangeSpec, QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import VirtualHost
 from message_queues.errors import InvalidArgument, MessageQueuesError
 from message_queues.records.field_table import FieldTable, FieldValue, NarrowInteger, Timestamp
 

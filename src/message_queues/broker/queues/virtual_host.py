@@ -7,11 +7,23 @@ The words of refusals are RabbitMQ's (rabbit_exchange.erl, rabbit_amqqueue.erl, 
 import hashlib
 import os
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from message_queues.broker.event import Event
 from message_queues.broker.queues.bindings import EXCHANGE, QUEUE, Binding, Bindings
+from message_queues.broker.queues.declarations import (
+    ExchangeSpec,
+    QueueSpec,
+    check_exchange_type,
+    check_new_exchange,
+    check_new_queue,
+    check_queue_name,
+    check_same_exchange,
+    check_same_queue,
+    kind_of,
+    typed_arguments,
+)
 from message_queues.broker.queues.delayed_messages import DelayedMessages
 from message_queues.broker.queues.events import (
     BindingCreated,
@@ -22,28 +34,11 @@ from message_queues.broker.queues.events import (
     QueueDeleted,
     VirtualHostPut,
 )
-from message_queues.broker.queues.exchange import (
-    EXCHANGE_TYPES,
-    Exchange,
-    check_binding,
-    check_exchange_arguments,
-    declared_alternate_exchange,
-)
+from message_queues.broker.queues.exchange import Exchange, check_binding, declared_alternate_exchange
 from message_queues.broker.queues.message import QueueMessage
 from message_queues.broker.queues.policy import NO_POLICIES, AppliedPolicies, Policy, queue_settings
 from message_queues.broker.queues.queue import Queue
-from message_queues.broker.queues.queue_arguments import (
-    CLASSIC,
-    MISSING,
-    QUEUE_TYPE,
-    STREAM,
-    UNDEFINED,
-    check_argument,
-    check_equivalent,
-    check_queue_arguments,
-    check_queue_type,
-    check_stream_sizes,
-)
+from message_queues.broker.queues.queue_arguments import STREAM
 from message_queues.broker.queues.queue_home import QueueHome
 from message_queues.broker.queues.queue_identity import QueueIdentity
 from message_queues.broker.queues.queue_settings import QueueSettings
@@ -51,14 +46,12 @@ from message_queues.broker.queues.routing import Recipients, Router
 from message_queues.broker.queues.stream_queue import StreamQueue
 from message_queues.errors import (
     AccessRefused,
-    CommandInvalid,
     ExchangeNotFound,
-    InternalFailure,
     PreconditionFailed,
     QueueNotFound,
     ResourceLocked,
 )
-from message_queues.records.field_table import FieldTable, read_table, write_table
+from message_queues.records.field_table import read_table, write_table
 
 MOST_SETTINGS: Final = 1000
 """How many settings of queues are remembered for others declared alike."""
@@ -76,34 +69,7 @@ DEFAULT_EXCHANGES: Final = {
     "amq.rabbitmq.trace": "topic",
 }
 
-TRANSIENT_QUEUES_REFUSED: Final = (
-    "Feature `transient_nonexcl_queues` is deprecated.\nBy default, this feature is not permitted anymore.\n"
-    "The feature will be removed from a future major RabbitMQ version, regardless of the configuration; actual version to be determined.\n"
-    "To continue using this feature when it is not permitted by default, set the following parameter in your configuration:\n"
-    '    "deprecated_features.permit.transient_nonexcl_queues = true"'
-)
-
 AnyQueue: TypeAlias = Queue | StreamQueue
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeSpec:
-    name: str
-    kind: str = "direct"
-    is_durable: bool = True
-    is_auto_delete: bool = False
-    is_internal: bool = False
-    arguments: FieldTable = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class QueueSpec:
-    name: str
-    is_durable: bool = True
-    is_exclusive: bool = False
-    is_auto_delete: bool = False
-    arguments: FieldTable = field(default_factory=dict)
-    is_named_by_server: bool = False
 
 
 class QueueChurn:
@@ -201,17 +167,12 @@ class VirtualHost:
     def declare_exchange(self, spec: ExchangeSpec) -> Exchange:
         """Raises CommandInvalid for an unknown type, AccessRefused for a reserved name, PreconditionFailed if it is another."""
         described = f"exchange '{spec.name}' in vhost '{self.name}'"
-        if spec.kind not in EXCHANGE_TYPES:
-            # The connection had to go for it until 3.12.
-            wrong = PreconditionFailed if self._home.queues.version.pair >= (3, 13) else CommandInvalid
-            raise wrong(f"unknown exchange type '{spec.kind}'" if spec.kind else "invalid exchange type ''")
+        check_exchange_type(spec.kind, self._home.queues.version)
         present = self.exchanges.get(spec.name)
         if present is not None:
-            self._check_same_exchange(present, spec, described)
+            check_same_exchange(spec, present, described)
             return present
-        if spec.name.startswith("amq."):
-            raise AccessRefused(f"exchange name '{spec.name}' contains reserved prefix 'amq.*'")
-        check_exchange_arguments(spec.kind, spec.arguments, described)
+        check_new_exchange(spec, described)
         self._change(
             ExchangeDeclared(
                 virtual_host=self.name,
@@ -225,21 +186,6 @@ class VirtualHost:
             spec.is_durable,
         )
         return self.exchanges[spec.name]
-
-    def _check_same_exchange(self, present: Exchange, spec: ExchangeSpec, described: str) -> None:
-        for name, received, current in (
-            ("type", spec.kind, present.kind),
-            ("durable", spec.is_durable, present.is_durable),
-            ("auto_delete", spec.is_auto_delete, present.is_auto_delete),
-            ("internal", spec.is_internal, present.is_internal),
-        ):
-            check_property(name, received, current, described)
-        check_argument(
-            "alternate-exchange",
-            spec.arguments.get("alternate-exchange", MISSING),
-            present.arguments.get("alternate-exchange", MISSING),
-            described,
-        )
 
     def delete_exchange(self, name: str, if_unused: bool = False) -> None:
         """What is not there need not be deleted."""
@@ -263,25 +209,22 @@ class VirtualHost:
 
     def declare_queue(self, spec: QueueSpec, owner: object) -> AnyQueue:
         self._home.churn.declared += 1
-        name, described = spec.name, f"queue '{spec.name}' in vhost '{self.name}'"
-        arguments = self._with_type(spec)
-        kind = self._kind_of(arguments)
-        if spec.is_named_by_server and kind != CLASSIC:
-            raise PreconditionFailed(f"Cannot declare a server-named queue for type rabbit_{kind}_queue")
-        if name.startswith("amq.") and not spec.is_named_by_server:
-            raise AccessRefused(f"queue name '{name}' contains reserved prefix 'amq.*'")
-        is_durable = spec.is_durable and not spec.is_exclusive
+        name, described, version = spec.name, f"queue '{spec.name}' in vhost '{self.name}'", self._home.queues.version
+        arguments = typed_arguments(spec, self.default_queue_type, version)
+        kind = kind_of(arguments)
+        check_queue_name(spec, kind)
         present = self.queues.get(name)
         if present is not None:
             if (present.owner is not None) != spec.is_exclusive or (spec.is_exclusive and present.owner is not owner):
                 raise self._locked(name)
-            check_property("durable", is_durable, present.is_durable, described)
-            check_property("auto_delete", spec.is_auto_delete, present.is_auto_delete, described)
-            check_equivalent(arguments, present.arguments, present.kind, described, self._home.queues.version)
+            check_same_queue(spec, arguments, present, described, version)
             return present
-        check_queue_type(arguments, described)
-        self._check_new_queue(spec, kind, arguments, described)
+        limit = self.limits.get("max-queues", -1)
+        if 0 <= limit <= len(self.queues):
+            raise PreconditionFailed(f"cannot declare queue '{name}': queue limit in vhost '{self.name}' ({limit}) is reached")
+        check_new_queue(spec, kind, arguments, described, version)
         self._home.churn.created += 1
+        is_durable = spec.is_durable and not spec.is_exclusive
         event = QueueDeclared(
             virtual_host=self.name,
             name=name,
@@ -296,41 +239,6 @@ class VirtualHost:
         else:
             self._change(event, is_durable)
         return self.queues[name]
-
-    def _with_type(self, spec: QueueSpec) -> FieldTable:
-        """RabbitMQ adds the default type to the arguments: since 4.0 always, before where the virtual host has one."""
-        version, default = self._home.queues.version, self.default_queue_type
-        if QUEUE_TYPE in spec.arguments or not (default or version.is_4):
-            return spec.arguments
-        # A queue of any other type is durable, shared and stays.
-        fits = default == CLASSIC or (spec.is_durable and not spec.is_exclusive and not spec.is_auto_delete)
-        if not fits and version.pair < (3, 13):
-            return spec.arguments
-        return {**spec.arguments, QUEUE_TYPE: default if default and fits else CLASSIC}
-
-    def _kind_of(self, arguments: FieldTable) -> str:
-        kind = arguments.get(QUEUE_TYPE)
-        return kind if isinstance(kind, str) and kind not in UNDEFINED else CLASSIC
-
-    def _check_new_queue(self, spec: QueueSpec, kind: str, arguments: FieldTable, described: str) -> None:
-        version = self._home.queues.version
-        check_queue_arguments(kind, arguments, described, version)
-        if version.transient_queues_refused and not spec.is_durable and not spec.is_exclusive:
-            raise InternalFailure(TRANSIENT_QUEUES_REFUSED)
-        limit = self.limits.get("max-queues", -1)
-        if 0 <= limit <= len(self.queues):
-            raise PreconditionFailed(f"cannot declare queue '{spec.name}': queue limit in vhost '{self.name}' ({limit}) is reached")
-        if kind == CLASSIC:
-            return
-        for name, is_wrong in (
-            ("auto-delete", spec.is_auto_delete),
-            ("exclusive-owner", spec.is_exclusive),
-            ("non-durable", not spec.is_durable),
-        ):
-            if is_wrong:
-                raise PreconditionFailed(f"invalid property '{name}' for {described}")
-        if kind == STREAM:
-            check_stream_sizes(arguments, version)
 
     def _locked(self, name: str) -> ResourceLocked:
         return ResourceLocked(
@@ -569,9 +477,3 @@ class VirtualHost:
 
 def binding_of(event: BindingCreated | BindingRemoved) -> Binding:
     return Binding(event.source, event.destination, event.destination_kind, event.routing_key, read_table(event.arguments)[0])
-
-
-def check_property(name: str, received: str | bool, current: str | bool, described: str) -> None:
-    if received != current:
-        said = (str(each).lower() if isinstance(each, bool) else each for each in (received, current))
-        raise PreconditionFailed("inequivalent arg '{}' for {}: received '{}' but current is '{}'".format(name, described, *said))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pamqp import commands
 
 from message_queues.broker.queues.bindings import EXCHANGE, QUEUE, Binding
-from message_queues.broker.queues.virtual_host import ExchangeSpec, QueueSpec
+from message_queues.broker.queues.declarations import ExchangeSpec, QueueSpec
 from message_queues.errors import AccessRefused, QueueNotFound
 from message_queues.records.field_table import FieldTable
 from message_queues.servers.amqp.arguments import table

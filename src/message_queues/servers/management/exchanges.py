@@ -1,7 +1,8 @@
 """Exchanges: list, show, declare, delete."""
 
+from message_queues.broker.queues.declarations import ExchangeSpec
 from message_queues.broker.queues.exchange import Exchange
-from message_queues.broker.queues.virtual_host import ExchangeSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import VirtualHost
 from message_queues.errors import AccessRefused
 from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer, bad_request, not_found

@@ -8,8 +8,9 @@ import binascii
 import re
 
 from message_queues.broker.queues.consumer import ReturnReason
+from message_queues.broker.queues.declarations import QueueSpec
 from message_queues.broker.queues.message import Entry, QueueMessage
-from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import AnyQueue, VirtualHost
 from message_queues.errors import AccessRefused, PreconditionFailed
 from message_queues.records.properties import Properties, read_attributes, read_properties, with_headers, write_properties
 from message_queues.servers.amqp.counters import ChannelCounters

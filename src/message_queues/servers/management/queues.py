@@ -1,8 +1,9 @@
 """Queues: list, show, declare, delete, purge; what quorum queues add is that of a cluster of one."""
 
+from message_queues.broker.queues.declarations import QueueSpec
 from message_queues.broker.queues.queue import Queue
 from message_queues.broker.queues.queue_arguments import CLASSIC, QUORUM, STREAM
-from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import AnyQueue, VirtualHost
 from message_queues.servers.amqp.connection import AmqpConnection
 from message_queues.servers.management import authorization, counters
 from message_queues.servers.management.answers import Answer, bad_request, missing_keys

@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from message_queues.broker.queues.amqp_uri import parse_amqp_uri
-from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
+from message_queues.broker.queues.declarations import QueueSpec
+from message_queues.broker.queues.virtual_host import AnyQueue, VirtualHost
 from message_queues.errors import MessageQueuesError
 from message_queues.records.field_table import FieldTable
 from message_queues.servers.shovels.ends import EndLost

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from message_queues.broker.queues.bindings import QUEUE, Binding
 from message_queues.broker.queues.consumer import CancelReason, Delivering, ReturnReason
+from message_queues.broker.queues.declarations import QueueSpec
 from message_queues.broker.queues.message import Entry
 from message_queues.broker.queues.shovel_parameters import SourceDefinition
-from message_queues.broker.queues.virtual_host import AnyQueue, QueueSpec, VirtualHost
+from message_queues.broker.queues.virtual_host import AnyQueue, VirtualHost
 from message_queues.errors import MessageQueuesError
 from message_queues.records.field_table import FieldTable
 from message_queues.servers.shovels.ends import EndLost, Lost, Receive, Shovelled
