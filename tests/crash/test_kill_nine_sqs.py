@@ -60,7 +60,8 @@ class Run:
         deadline = time.monotonic() + PATIENCE_S
         quiet_since = time.monotonic()
         while time.monotonic() < deadline and time.monotonic() - quiet_since < VISIBILITY_S + 1:
-            if any([receiver.receive_once(connection, wait_s=1) for receiver in self.receivers.values()]):
+            came = [receiver.receive_once(connection, wait_s=1) for receiver in self.receivers.values()]
+            if any(came):
                 quiet_since = time.monotonic()
         connection.close()
 
