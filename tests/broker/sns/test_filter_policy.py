@@ -125,6 +125,15 @@ def test_numbers() -> None:
     assert on_attributes({"price": [{"numeric": ["<", -1]}]}, price=("Number", "-1.00001"))
 
 
+def test_numbers_are_compared_to_six_digits() -> None:
+    # "five digits of accuracy after the decimal point"
+    for value, matches in (("123.45600", True), ("123.4560001", True), ("123.456001", False), ("123.45599", False)):
+        assert on_attributes({"price": [123.456]}, price=("Number", value)) == matches, value
+        assert on_body({"price": [{"numeric": ["=", 123.456]}]}, f'{{"price":{value}}}') == matches, value
+    assert not on_body({"price": [1]}, '{"price":1e999999999}')
+    assert on_body({"price": [{"numeric": [">", 1]}]}, '{"price":1e999999999}')
+
+
 def test_exists() -> None:
     assert on_attributes({"a": [{"exists": True}]}, a=("Binary", "x"))
     assert not on_attributes({"a": [{"exists": True}]})

@@ -25,6 +25,9 @@ Found: TypeAlias = Scalar | Opaque
 Number: TypeAlias = int | Decimal
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_DIGITS: Final = 10**6
+_BEYOND: Final = 10**12
+
 COMPARISONS: Final[dict[str, Callable[[Number, Number], bool]]] = {
     "<": lambda value, bound: value < bound,
     "<=": lambda value, bound: value <= bound,
@@ -73,7 +76,10 @@ class Numeric:
     bounds: tuple[tuple[str, Number], ...]
 
     def matches(self, values: Collection[Found]) -> bool:
-        return any(is_number(value) and all(COMPARISONS[operator](value, bound) for operator, bound in self.bounds) for value in values)
+        return any(
+            is_number(value) and all(COMPARISONS[operator](scaled(value), scaled(bound)) for operator, bound in self.bounds)
+            for value in values
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,14 @@ def is_number(value: object) -> TypeGuard[Number]:
     return isinstance(value, int | Decimal) and not isinstance(value, bool)
 
 
+def scaled(value: Number) -> Number:
+    """To six digits behind the decimal point, if it is one that policies can have: of others the exponent may be anything."""
+    return int(value * _DIGITS) if -_BEYOND < value < _BEYOND else value
+
+
 def same(one: Found, other: Scalar) -> bool:
+    if is_number(one) and is_number(other):
+        return scaled(one) == scaled(other)
     # True is not 1.
     return one == other and isinstance(one, bool) == isinstance(other, bool)
 

@@ -6,8 +6,8 @@ All keys have to match, of each key one of its conditions, and of "$or" one of i
 String.Array and Number attributes; one on the body takes it for JSON and goes into it: keys are joined by dots, lists give all their
 elements. https://docs.aws.amazon.com/sns/latest/dg/sns-subscription-filter-policies.html
 
-Refusals have AWS's texts. Two differences: numbers are compared exactly, where AWS says "five digits of accuracy after the decimal
-point"; "anything-but" takes prefix, suffix, equals-ignore-case and wildcard, each with a string or several.
+Refusals have AWS's texts. Numbers are compared to six digits behind the decimal point: AWS promises five. One difference: "anything-but"
+takes prefix, suffix, equals-ignore-case and wildcard, each with a string or several.
 """
 
 import ipaddress
