@@ -37,6 +37,8 @@ class SqsWorld:
         syncs: bool = False,
         chaos: int | None = None,
         store_settings: MessageStoreSettings | None = None,
+        most_in_flight: int = 120_000,
+        look_ahead: int = 120_000,
     ) -> None:
         self.file_system = file_system or MemoryFileSystem()
         self.clock = ManualClock()
@@ -44,6 +46,8 @@ class SqsWorld:
         self._syncs = syncs
         self._chaos = chaos
         self._store_settings = store_settings or MessageStoreSettings()
+        self._most_in_flight = most_in_flight
+        self._look_ahead = look_ahead
         self._journal: list[bytes] = []
         self._start()
 
@@ -53,7 +57,6 @@ class SqsWorld:
         self.patience = Timers(self.clock)
         self.group_commit = GroupCommit(self._soon.append, run_at_once if self._syncs else None)
         self.residence = Residence(self._residence_bytes)
-        self._is_replaying = True
         self.queues = SqsQueues(self._commit)
         self.queues.open(
             SqsHome(
@@ -66,12 +69,13 @@ class SqsWorld:
                 directory=DIRECTORY,
                 remove_files=lambda directory: None,
                 chaos=None if self._chaos is None else Chaos(self._chaos),
+                most_in_flight=self._most_in_flight,
+                look_ahead=self._look_ahead,
             )
         )
         for body in list(self._journal):
             event = decode_event(body)
             self.queues.appliers[type(event)](event)
-        self._is_replaying = False
         self.queues.start()
 
     def _commit(self, events: list[Event]) -> None:
@@ -92,9 +96,7 @@ class SqsWorld:
         return self.queues.get(name_of(name))
 
     def send(self, body: str, name: str = "q", group: str | None = None, key: str | None = None, delay_s: int | None = None) -> Sent:
-        return self.queue(name).send(
-            NewMessage(body.encode(), group_id=group, deduplication_id=key, sender_id=ACCOUNT, delay_s=delay_s)
-        )
+        return self.queue(name).send(NewMessage(body.encode(), group_id=group, deduplication_id=key, sender_id=ACCOUNT, delay_s=delay_s))
 
     def send_all(self, *bodies: str, name: str = "q", group: str | None = None) -> None:
         """And they are durable."""
@@ -119,7 +121,8 @@ class SqsWorld:
         return self.queue(name).receive(count, None, wait_s, None, lambda received: answers.append(bodies_of(received)))
 
     def counts(self, name: str = "q") -> tuple[int, int, int]:
-        return tuple(self.queue(name).counts())
+        """Visible, not visible, delayed."""
+        return self.queue(name).counts()
 
     # Time, turns and crashes.
 

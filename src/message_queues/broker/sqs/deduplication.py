@@ -169,4 +169,4 @@ def moved_key(message: SqsMessage) -> str:
 
     Two queues may be each other's dead letter queues: it comes again after it was received again.
     """
-    return f"\1{message.message_id}\0{message.earlier_receives}"
+    return f"\1{message.id_bytes.hex()}\0{message.earlier_receives}"

@@ -12,8 +12,6 @@ from message_queues.broker.sqs.entry import Entry
 
 LEAST_IN_FLIGHT: Final = 30
 SHARE: Final = 10
-LOOK_AHEAD: Final = 120_000
-"""So many messages of noisy groups are passed over to find one of a quiet group."""
 LOOK_AHEAD_AT_ONCE: Final = 1000
 """In one receive; the next one goes on from there."""
 

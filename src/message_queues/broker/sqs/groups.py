@@ -5,21 +5,18 @@ as possible"; "When you receive a message with a message group ID, no more messa
 delete the message, or it becomes visible." A group one of whose messages is in flight is blocked, however the others of the same receive
 have ended. Groups come in the order of their oldest messages.
 
-A FIFO queue looks at its first 120,000 messages; the entries of these are in memory, their messages as far as there is room. All others
-are paged out, see shelf.py. The delay is the queue's, and changes with it.
+A FIFO queue looks at its first 120,000 messages (`look_ahead`); the entries of these are in memory, their messages as far as there is
+room. All others are paged out, see shelf.py. The delay is the queue's, and changes with it.
 """
 
 from collections import deque
 from collections.abc import Iterator, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Final
 
 from message_queues.broker.sqs.entry import Entry
 from message_queues.broker.sqs.shelf import Shelf
 from message_queues.broker.sqs.stored import Times
 from message_queues.storage.message_store import StoredMessage
-
-LOOK_AHEAD: Final = 120_000
 
 
 class Group:
@@ -32,9 +29,10 @@ class Group:
 
 
 class Groups:
-    __slots__ = ("_available", "_delay_ms", "_delayed", "_groups", "_shelf", "_visible")
+    __slots__ = ("_available", "_delay_ms", "_delayed", "_groups", "_look_ahead", "_shelf", "_visible")
 
-    def __init__(self, shelf: Shelf, delay_s: int) -> None:
+    def __init__(self, shelf: Shelf, delay_s: int, look_ahead: int) -> None:
+        self._look_ahead = look_ahead
         self._shelf = shelf
         self._groups: dict[str, Group] = {}
         self._available: list[Entry] = []
@@ -60,7 +58,7 @@ class Groups:
     def arrive(self, entry: Entry, now_ms: int) -> None:
         """A message that is durable from now on."""
         shelf = self._shelf
-        if shelf.paged_count or len(shelf.known) >= LOOK_AHEAD:
+        if shelf.paged_count or len(shelf.known) >= self._look_ahead:
             shelf.page_out(entry)
             return
         if not shelf.has_room():
@@ -113,9 +111,9 @@ class Groups:
                 if group is not None and not group.in_flight and _first(group) is available[0]:
                     return group
                 heappop(available)
-            if self._delayed or not shelf.paged_count or len(shelf.known) >= LOOK_AHEAD:
+            if self._delayed or not shelf.paged_count or len(shelf.known) >= self._look_ahead:
                 return None
-            for entry in shelf.read_ahead(now_ms):
+            for entry in shelf.read_ahead(now_ms, self._look_ahead - len(shelf.known)):
                 if not shelf.has_room():
                     shelf.let_go(entry)
                 self._take_up(entry, now_ms)
@@ -212,7 +210,7 @@ class Groups:
     def take_in_unreceived(self, stored: StoredMessage, times: Times, now_ms: int) -> None:
         """Any other one of an earlier life, in the order of their positions."""
         shelf = self._shelf
-        if shelf.paged_count or len(shelf.known) >= LOOK_AHEAD:
+        if shelf.paged_count or len(shelf.known) >= self._look_ahead:
             shelf.count_paged(stored[0])
             return
         entry = shelf.entry_of(stored)

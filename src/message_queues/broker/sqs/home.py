@@ -28,3 +28,7 @@ class SqsHome:
     remove_files: Callable[[str], None]
     """Has a directory removed once it is durable that the queue is gone."""
     chaos: "Chaos | None" = None
+    most_in_flight: int = 120_000
+    """Of one queue."""
+    look_ahead: int = 120_000
+    """So many messages of one queue are looked at to find one that can be received."""

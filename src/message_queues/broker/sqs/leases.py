@@ -13,12 +13,12 @@ _LEAST_STALE: Final = 64
 class Leases:
     """Entries in flight. A deadline that was moved or given up stays in the heap until it surfaces, or too many do."""
 
-    __slots__ = ("_entries", "_heap")
+    __slots__ = ("_entries", "ends")
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
-        self._heap: list[int] = []
-        """Time and position in one number: half of what a pair takes."""
+        self.ends: list[int] = []
+        """A heap of time and position in one number: half of what a pair takes."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -36,7 +36,7 @@ class Leases:
         """Begins a lease, or moves its end."""
         entry.until_ms = until_ms
         self._entries[entry.position] = entry
-        heap = self._heap
+        heap = self.ends
         heappush(heap, until_ms << POSITION_BITS | entry.position)
         if len(heap) > _LEAST_STALE and len(heap) > 2 * len(self._entries):
             heap[:] = [each.until_ms << POSITION_BITS | each.position for each in self._entries.values()]
@@ -47,7 +47,7 @@ class Leases:
         return self._entries.pop(position, None)
 
     def next_end_ms(self) -> int | None:
-        heap = self._heap
+        heap = self.ends
         while heap:
             entry = self._entries.get(heap[0] & POSITION)
             if entry is not None and entry.until_ms == heap[0] >> POSITION_BITS:
@@ -58,7 +58,7 @@ class Leases:
     def take_over(self, now_ms: int) -> list[Entry]:
         """Those whose time is over, the earliest first; they are in flight no longer."""
         over: list[Entry] = []
-        heap = self._heap
+        heap = self.ends
         end = (now_ms + 1) << POSITION_BITS
         while heap and heap[0] < end:
             ended = heappop(heap)
@@ -70,4 +70,4 @@ class Leases:
 
     def clear(self) -> None:
         self._entries.clear()
-        self._heap.clear()
+        self.ends.clear()

@@ -14,7 +14,7 @@ from heapq import heapify, heappop, heappush
 from typing import Final
 
 from message_queues.broker.sqs.entry import Entry
-from message_queues.broker.sqs.fair import LOOK_AHEAD, LOOK_AHEAD_AT_ONCE, Fairness
+from message_queues.broker.sqs.fair import LOOK_AHEAD_AT_ONCE, Fairness
 from message_queues.broker.sqs.leases import POSITION, POSITION_BITS
 from message_queues.broker.sqs.shelf import Shelf
 from message_queues.broker.sqs.stored import Times
@@ -25,9 +25,11 @@ _LEAST_MESSAGES: Final = 16
 
 
 class Line:
-    __slots__ = ("_delayed", "_fair", "_held", "_ready", "_returned", "_shelf", "_standing")
+    __slots__ = ("_delayed", "_fair", "_held", "_look_ahead", "_ready", "_returned", "_shelf", "_standing")
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, look_ahead: int) -> None:
+        self._look_ahead = look_ahead
+        """Messages of noisy groups that are passed over."""
         self._shelf = shelf
         self._ready: deque[Entry] = deque()
         self._returned: list[Entry] = []
@@ -92,7 +94,7 @@ class Line:
                 fair.set_aside(entry)
                 entry = None
                 passed_over += 1
-                if passed_over >= LOOK_AHEAD_AT_ONCE or fair.aside_count >= LOOK_AHEAD:
+                if passed_over >= LOOK_AHEAD_AT_ONCE or fair.aside_count >= self._look_ahead:
                     break
             if entry is None:
                 entry = fair.next_any()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import blake2b, md5
-from random import SystemRandom
+from random import Random, SystemRandom
 from typing import Final, NamedTuple
 
 __all__ = ["Counts", "MessageAttribute", "NewMessage", "Received", "Seen", "Sent", "SqsMessage"]
@@ -10,7 +10,9 @@ __all__ = ["Counts", "MessageAttribute", "NewMessage", "Received", "Seen", "Sent
 SEQUENCE_BASE: Final = 18_849_496_460_467_696_128
 """Sequence numbers have 20 digits, as Amazon's; what is added is the message's position."""
 
-_random_bits: Final = SystemRandom().getrandbits
+_UUID_MASK: Final = ~(0xF << 76 | 0x3 << 62)
+_UUID_4: Final = 4 << 76 | 2 << 62
+_random_bits: Final = Random(SystemRandom().getrandbits(256)).getrandbits
 
 
 class MessageAttribute(NamedTuple):
@@ -47,6 +49,7 @@ class SqsMessage:
         "earlier_received_ms",
         "earlier_receives",
         "group_id",
+        "id_bytes",
         "md5_of_attributes",
         "md5_of_body",
         "message_id",
@@ -59,7 +62,7 @@ class SqsMessage:
 
     def __init__(
         self,
-        message_id: str,
+        id_bytes: bytes,
         body: bytes,
         attributes: tuple[MessageAttribute, ...],
         md5_of_body: str,
@@ -74,7 +77,9 @@ class SqsMessage:
         earlier_receives: int = 0,
         earlier_received_ms: int = 0,
     ) -> None:
-        self.message_id = message_id
+        self.id_bytes = id_bytes
+        self.message_id = uuid_text(id_bytes)
+        """The same as a UUID."""
         self.body = body
         self.attributes = attributes
         self.md5_of_body = md5_of_body
@@ -93,10 +98,10 @@ class SqsMessage:
         self.earlier_received_ms = earlier_received_ms
         """The first of them; 0 if there were none."""
 
-    def moved(self, message_id: str, sent_ms: int, source_arn: str | None, receives: int, first_received_ms: int) -> "SqsMessage":
+    def moved(self, id_bytes: bytes, sent_ms: int, source_arn: str | None, receives: int, first_received_ms: int) -> "SqsMessage":
         """As it comes to another queue."""
         return SqsMessage(
-            message_id,
+            id_bytes,
             self.body,
             self.attributes,
             self.md5_of_body,
@@ -144,25 +149,28 @@ class Counts(NamedTuple):
     delayed: int
 
 
-def new_message_id() -> str:
+def new_id() -> bytes:
     """A random UUID (RFC 9562, version 4)."""
-    digits = f"{_random_bits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
+    return (_random_bits(128) & _UUID_MASK | _UUID_4).to_bytes(16)
 
 
-def fifo_message_id(queue_id: bytes, position: int) -> str:
+def fifo_id(queue_id: bytes, position: int) -> bytes:
     """Made of the position, so that who remembers a message for deduplication need not remember its id."""
     return _made_id(position.to_bytes(8), queue_id)
 
 
-def moved_message_id(message_id: str, task_id: str) -> str:
+def moved_id(id_bytes: bytes, task_id: str) -> bytes:
     """The new id of a message that a move task moves: the same when it has to move the message again."""
-    return _made_id(message_id.encode(), task_id.encode())
+    return _made_id(id_bytes, task_id.encode())
 
 
-def _made_id(data: bytes, key: bytes) -> str:
-    digits = blake2b(data, key=key, digest_size=16).hexdigest()
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
+def _made_id(data: bytes, key: bytes) -> bytes:
+    return (int.from_bytes(blake2b(data, key=key, digest_size=16).digest()) & _UUID_MASK | _UUID_4).to_bytes(16)
+
+
+def uuid_text(id_bytes: bytes) -> str:
+    digits = id_bytes.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def md5_of(data: bytes) -> str:

@@ -9,19 +9,22 @@ Source: API reference, StartMessageMoveTask, CancelMessageMoveTask, ListMessageM
 import base64
 import binascii
 import json
-from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 from uuid import uuid4
 
 from message_queues.broker.clock import Timer
 from message_queues.broker.event import Event
-from message_queues.broker.sqs.entry import Entry
 from message_queues.broker.sqs.events import SqsMoveTaskEnded, SqsMoveTaskProgressed, SqsMoveTaskStarted
 from message_queues.broker.sqs.home import SqsHome
+from message_queues.broker.sqs.message import SqsMessage
 from message_queues.broker.sqs.queue import SqsQueue
 from message_queues.errors import InvalidParameterValue, ResourceNotFound, StorageError, UnsupportedOperation
 from message_queues.storage.group_commit import Failures
+
+logger = logging.getLogger(__name__)
 
 RUNNING: Final = "RUNNING"
 COMPLETED: Final = "COMPLETED"
@@ -159,22 +162,26 @@ class MoveTasks:
         source = self._find(task.source_arn)
         if task.status != RUNNING or source is None:
             return
-        taken = source.take_for_move(self._allowance(task))
-        targets: defaultdict[SqsQueue, deque[Entry]] = defaultdict(deque)
+        targets: set[SqsQueue] = set()
         failure: str | None = None
-        for entry, message in taken:
-            target = self._find(task.destination_arn or message.source_arn or "")
+
+        def move(message: SqsMessage) -> SqsQueue | None:
+            nonlocal failure
+            arn = task.destination_arn or message.source_arn
+            target = self._find(arn) if arn is not None else None
             if target is None:
-                failure = NO_DESTINATION if task.destination_arn or message.source_arn else NO_SOURCE
-                source.left(entry, has_failed=True)
+                failure = NO_SOURCE if arn is None else NO_DESTINATION
             else:
                 target.take_moved(message, task.task_id)
-                targets[target].append(entry)
-        if targets:
-            self._home.group_commit.when_durable(lambda failures: self._moved(task, source, targets, failure, failures))
+                targets.add(target)
+            return target
+
+        moved = source.move(self._allowance(task), move)
+        if moved:
+            self._home.group_commit.when_durable(partial(self._moved, task, moved, targets, failure))
         elif failure is not None:
             self._end(task, FAILED, failure)
-        elif not taken and not source.counts().visible:
+        elif not source.counts().visible:
             self._end(task, COMPLETED)
         else:
             self._after(task, TICK_MS)
@@ -187,28 +194,21 @@ class MoveTasks:
         task.owed -= count
         return count
 
-    def _moved(
-        self, task: MoveTask, source: SqsQueue, targets: Mapping[SqsQueue, Sequence[Entry]], failure: str | None, failures: Failures
-    ) -> None:
-        moved = 0
-        has_failed = False
-        for target, entries in targets.items():
-            is_failing = target.is_failing(failures)
-            has_failed |= is_failing
-            for entry in entries:
-                source.left(entry, is_failing)
-            moved += 0 if is_failing else len(entries)
-        if task.status == RUNNING and task.task_id in self._tasks:
-            try:
-                if moved:
-                    self._commit([SqsMoveTaskProgressed(task_id=task.task_id, moved=task.moved + moved)])
+    def _moved(self, task: MoveTask, moved: int, targets: set[SqsQueue], failure: str | None, failures: Failures) -> None:
+        if task.status != RUNNING or task.task_id not in self._tasks:
+            return
+        has_failed = any(target.is_failing(failures) for target in targets)
+        try:
+            if not has_failed:
+                self._commit([SqsMoveTaskProgressed(task_id=task.task_id, moved=task.moved + moved)])
                 if failure is not None:
                     self._end(task, FAILED, failure)
                     return
-            except StorageError:
-                # The journal fails, and with it the server.
-                return
-            self._after(task, RETRY_MS if has_failed else TICK_MS if task.rate is not None else 0)
+        except StorageError as error:
+            # The journal fails, and with it the server.
+            logger.warning("a move task stops", extra={"source": task.source_arn, "error": str(error)})
+            return
+        self._after(task, RETRY_MS if has_failed else TICK_MS if task.rate is not None else 0)
 
     def _end(self, task: MoveTask, status: str, failure_reason: str | None = None) -> None:
         if task.timer is not None:

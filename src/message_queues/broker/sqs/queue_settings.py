@@ -89,6 +89,10 @@ class QueueSettings:
     policy: Policy | None = None
 
     @property
+    def is_scoped_by_group(self) -> bool:
+        return self.deduplication_scope == "messageGroup"
+
+    @property
     def is_high_throughput(self) -> bool:
         return self.throughput_limit == "perMessageGroupId" and self.deduplication_scope == "messageGroup"
 

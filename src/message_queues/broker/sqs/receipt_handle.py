@@ -4,8 +4,8 @@ Base64 of: queue id (16 bytes), position (int64), receive number (uint32), messa
 it, so it survives a restart; a later receive has another number, which makes the earlier ones stale.
 """
 
-import binascii
 import struct
+from binascii import a2b_base64, b2a_base64
 from typing import Final, NamedTuple
 
 from message_queues.errors import ReceiptHandleIsInvalid
@@ -18,12 +18,12 @@ class Receipt(NamedTuple):
     queue_id: bytes
     position: int
     receive_number: int
-    message_id: bytes
+    id_bytes: bytes
 
 
-def write_handle(queue_id: bytes, position: int, receive_number: int, message_id: str) -> str:
-    form = _FORM.pack(queue_id, position, receive_number & 0xFFFFFFFF, bytes.fromhex(message_id.replace("-", "")))
-    return binascii.b2a_base64(form, newline=False).decode()
+def write_handle(queue_id: bytes, position: int, receive_number: int, id_bytes: bytes) -> str:
+    form = _FORM.pack(queue_id, position, receive_number & 0xFFFFFFFF, id_bytes)
+    return b2a_base64(form, newline=False).decode()
 
 
 def read_handle(handle: str) -> Receipt:
@@ -31,7 +31,7 @@ def read_handle(handle: str) -> Receipt:
     try:
         if len(handle) != _LENGTH:
             raise ValueError
-        form = binascii.a2b_base64(handle, strict_mode=True)
+        form = a2b_base64(handle, strict_mode=True)
         return Receipt(*_FORM.unpack(form))
     except (ValueError, struct.error):
         raise not_valid(handle) from None

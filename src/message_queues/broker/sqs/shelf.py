@@ -20,7 +20,7 @@ from message_queues.errors import CorruptMessage, DamagedFile
 from message_queues.storage.group_commit import Failures
 from message_queues.storage.message_store import PERSISTENT, MessageStore, StoredMessage
 
-ENTRY_BYTES: Final = 900
+ENTRY_BYTES: Final = 600
 """What an entry and its message take in memory besides body and attributes."""
 CHUNK_MESSAGES: Final = 1000
 CHUNK_BYTES: Final = 512 * 1024
@@ -93,12 +93,12 @@ class Shelf:
     def settle(self, entry: Entry) -> None:
         """The message is gone for ever."""
         self.drop(entry)
-        if self._store is not None:
-            self._store.acknowledge(entry.position, 0, PERSISTENT)
+        self.settle_position(entry.position)
 
     def drop(self, entry: Entry) -> None:
         """The message is in memory no longer, nor will it be."""
-        self.let_go(entry)
+        if entry.message is not None:
+            self.let_go(entry)
         entry.is_gone = True
         self.known.pop(entry.position, None)
 
@@ -194,11 +194,11 @@ class Shelf:
         if not self.paged_count:
             self.paged_from = NEVER
 
-    def read_ahead(self, now_ms: int) -> list[Entry]:
+    def read_ahead(self, now_ms: int, at_most: int = CHUNK_MESSAGES) -> list[Entry]:
         """The next of what is paged out, in order; nobody holds them yet. Those whose own delay is not over are passed over."""
         entries: list[Entry] = []
         while self.paged_count and not entries:
-            chunk = self._chunk(self.paged_from)
+            chunk = self._chunk(self.paged_from, min(at_most, CHUNK_MESSAGES))
             if not chunk:
                 raise DamagedFile(self._directory, 0, f"{self.paged_count} messages from position {self.paged_from} on are missing")
             entries += [
@@ -236,8 +236,8 @@ class Shelf:
             yield from chunk
             position = chunk[-1][0] + 1
 
-    def _chunk(self, position: int) -> list[StoredMessage]:
-        found = self._store.read(position, CHUNK_MESSAGES, CHUNK_BYTES) if self._store is not None else []
+    def _chunk(self, position: int, at_most: int = CHUNK_MESSAGES) -> list[StoredMessage]:
+        found = self._store.read(position, at_most, CHUNK_BYTES) if self._store is not None else []
         if found and found[-1][0] >= self.shown_end:
             found = [stored for stored in found if stored[0] < self.shown_end]
         return found

@@ -59,7 +59,7 @@ def write_message(message: SqsMessage, delayed_until_ms: int, is_remembered: boo
         (HAS_ATTRIBUTES if digest is not None else 0) | (0 if is_remembered else NOT_REMEMBERED),
         message.sent_ms,
         delayed_until_ms,
-        bytes.fromhex(message.message_id.replace("-", "")),
+        message.id_bytes,
         bytes.fromhex(message.md5_of_body),
         bytes.fromhex(digest) if digest is not None else _NO_DIGEST,
         min(message.earlier_receives, 0xFFFFFFFF),
@@ -75,7 +75,7 @@ def read_message(data: bytes, start: int, end: int, position: int, is_fifo: bool
     if end - start < _HEAD_BYTES:
         raise CorruptMessage(f"{end - start} bytes are too few for a stored message")
     head = _HEAD.unpack_from(data, start)
-    version, flags, sent_ms, _, message_id, body_md5, attributes_md5, earlier_receives, earlier_received_ms = head[:9]
+    version, flags, sent_ms, _, id_bytes, body_md5, attributes_md5, earlier_receives, earlier_received_ms = head[:9]
     lengths, attributes_length = head[9:14], head[14]
     at = start + _HEAD_BYTES
     texts_end = at + sum(length for length in lengths if length != _NONE)
@@ -84,9 +84,8 @@ def read_message(data: bytes, start: int, end: int, position: int, is_fifo: bool
         raise CorruptMessage(f"a stored message of version {version} claims {body_start - start} bytes where there are {end - start}")
     group_id, deduplication_id, sender_id, trace_header, source_arn = _read_texts(data[at:texts_end], lengths)
     attributes = _read_attributes(data, texts_end, body_start) if attributes_length else ()
-    digits = message_id.hex()
     return SqsMessage(
-        message_id=f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}",
+        id_bytes=id_bytes,
         body=data[body_start:end],
         attributes=attributes,
         md5_of_body=body_md5.hex(),
