@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Generic, Protocol, TypeAlias
 
 from message_queues.clients.queue_ports import QueueConsumer
@@ -36,7 +35,7 @@ class SettlingClient(Judge[Settled], Protocol[Settled]):
     def close(self) -> None: ...
 
 
-Made: TypeAlias = Callable[[Settled], SettledMessage[Settled]]
+Made: TypeAlias = Callable[[Settled, Judge[Settled]], SettledMessage[Settled]]
 """A record as a message."""
 
 
@@ -45,17 +44,16 @@ class QueueSource:
 
     def __init__(self, client: QueueConsumer, settings: ConsumerSettings) -> None:
         self._client = client
-        self._made = partial(QueueMessage, judge=client)
         self._settings = settings
 
     def reading(self) -> "QueueReading[QueueRecord]":
         self._client.start()
-        return QueueReading(self._client, self._made, batch=self._settings.prefetch_count, automatic=self._settings.is_automatic)
+        return QueueReading(self._client, QueueMessage, batch=self._settings.prefetch_count, automatic=self._settings.is_automatic)
 
     def workers(self, handler: Callable[[Message], object], on_error: OnError) -> "QueueWorkers[QueueRecord]":
         if not callable(on_error):
             checked_choice("on_error", on_error, ("stop", "skip", "requeue"))
-        return QueueWorkers(self._client, self._made, handler, on_error, self._settings)
+        return QueueWorkers(self._client, QueueMessage, handler, on_error, self._settings)
 
     def partitions(self) -> list[str]:
         return []
@@ -79,7 +77,7 @@ class QueueReading(Generic[Settled]):
 
     def messages(self, idle_timeout_s: float | None) -> Iterator[Message]:
         """Until `stop`, or until none came for `idle_timeout_s`."""
-        made = self._made
+        client, made = self._client, self._made
         while True:
             # Whoever asks for the next one has finished the one before.
             if self._automatic and self._in_hand is not None:
@@ -87,7 +85,7 @@ class QueueReading(Generic[Settled]):
             self._in_hand = None
             record = None if self._stopping else next(self._ahead, None)
             if record is not None:
-                self._in_hand = message = made(record)
+                self._in_hand = message = made(record, client)
                 yield message
             elif not self._refill(idle_timeout_s):
                 return
@@ -183,7 +181,7 @@ class QueueWorkers(Generic[Settled]):
                 started = time.monotonic()
                 for record in batch:
                     if not self._stopping:
-                        self._handle(self._made(record))
+                        self._handle(self._made(record, self._client))
                 # What a stop leaves of a batch goes back to the queue when the client is closed.
                 count = CHUNK if batch and (time.monotonic() - started) / len(batch) < SLOW_S else 1
         except MessageQueuesError as error:

@@ -6,7 +6,6 @@ timeout.
 """
 
 from collections.abc import Callable
-from functools import partial
 
 from message_queues.message import Message
 from message_queues.messaging.arguments import checked_choice
@@ -21,18 +20,17 @@ class SqsSource:
 
     def __init__(self, client: SqsConsumer, settings: ConsumerSettings) -> None:
         self._client = client
-        self._made = partial(SqsMessage, judge=client)
         self._settings = settings
 
     def reading(self) -> QueueReading[SqsRecord]:
         self._client.start()
         # One by one: what a loop holds of a FIFO group is settled before the next of it comes.
-        return QueueReading(self._client, self._made, batch=1, automatic=self._settings.is_automatic)
+        return QueueReading(self._client, SqsMessage, batch=1, automatic=self._settings.is_automatic)
 
     def workers(self, handler: Callable[[Message], object], on_error: OnError) -> QueueWorkers[SqsRecord]:
         if not callable(on_error):
             checked_choice("on_error", on_error, ("stop", "skip", "requeue"))
-        return QueueWorkers(self._client, self._made, handler, on_error, self._settings)
+        return QueueWorkers(self._client, SqsMessage, handler, on_error, self._settings)
 
     def partitions(self) -> list[str]:
         return []
