@@ -176,6 +176,14 @@ def test_without_credentials_every_signature_and_none_is_accepted(server: SqsSer
     assert server.client(access_key="anything", secret="whatever").list_queues()["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
+def test_who_asks_who_he_is_is_told(server: SqsServer) -> None:
+    told = server.client(access_key="111122223333", service="sts").get_caller_identity()
+    assert (told["Account"], told["Arn"]) == ("111122223333", "arn:aws:iam::111122223333:root")
+    assert server.client(service="sts").get_caller_identity()["Account"] == ACCOUNT
+    answer = server.ask("POST", "/", b"Action=AssumeRole&Version=2011-06-15")
+    assert answer.text("Error/Code") == "InvalidAction"
+
+
 def test_a_request_without_a_region_is_for_the_region_of_its_host_or_the_default() -> None:
     with running_sqs(aws_region="eu-north-1", aws_account="123456789012") as server:
 

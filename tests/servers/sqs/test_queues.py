@@ -66,9 +66,11 @@ def test_a_queue_is_created_once(sqs: Any) -> None:
 
 @pytest.mark.parametrize("queue_name", ["", "a b", "a.b", "x" * 81, "q.fifo", "\u00e9"])
 def test_a_name_that_no_queue_may_have_is_refused(sqs: Any, queue_name: str) -> None:
-    code, _, status = refusal(sqs.create_queue, QueueName=queue_name)
-    assert status == 400
-    assert code == ("InvalidParameterValue" if queue_name else "MissingParameter")
+    assert refusal(sqs.create_queue, QueueName=queue_name) == (
+        "InvalidParameterValue",
+        "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
+        400,
+    )
 
 
 def test_a_queue_of_another_region_or_account_is_another_one(server: SqsServer) -> None:
@@ -109,9 +111,10 @@ def test_a_queue_can_be_named_in_all_ways(server: SqsServer, sqs: Any) -> None:
 
 def test_an_address_that_is_none_is_refused(server: SqsServer) -> None:
     for url in ("http://localhost/", "http://localhost/queue", "http://localhost/1234/queue"):
-        answer = server.json("GetQueueAttributes", QueueUrl=url)
-        assert (answer.status, answer.json["__type"]) == (404, "com.amazonaws.sqs#InvalidAddress")
-        assert answer.json["message"] == f"The address {url} is not valid for this endpoint."
+        answer = server.query("GetQueueAttributes", QueueUrl=url)
+        assert (answer.status, answer.text("Error/Code")) == (404, "InvalidAddress")
+        assert answer.text("Error/Message") == f"The address {url} is not valid for this endpoint."
+        assert server.json("GetQueueAttributes", QueueUrl=url).json["__type"] == "com.amazonaws.sqs#QueueDoesNotExist"
     assert server.json("PurgeQueue").json["message"] == "The request must contain the parameter QueueUrl."
 
 

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 from message_queues.errors import MessageQueuesError, StorageError
 from message_queues.protocols.aws.content import SNS, SQS, Target, Wire, target_of
 from message_queues.protocols.aws.faults import AwsFault, invalid_action, missing_action
-from message_queues.protocols.aws.sigv4 import SignedRequest, credential_of, verify
+from message_queues.protocols.aws.sigv4 import Credential, SignedRequest, credential_of, verify
 from message_queues.protocols.sns import codec as sns_codec
 from message_queues.protocols.sqs import codec as sqs_codec
 from message_queues.servers.aws.context import AwsContext, AwsHome
 from message_queues.servers.aws.error_map import sns_fault, sqs_fault
+from message_queues.servers.aws.identity import STS, identity
 from message_queues.servers.aws.polls import ClientGone
 from message_queues.servers.http_listener import Receive, Scope, Send
 from message_queues.servers.sqs import inspector
@@ -78,22 +79,28 @@ class AwsApplication:
         try:
             body = await self._body(headers, receive) if method == "POST" else b""
             target = target_of(headers, query, body)
-            return await self._act(target, scope, headers, body, receive, request_id)
+            credential = credential_of(headers, query)
+            target = target._replace(service=service_of(target, credential.service if credential else "", query, body))
+            return await self._act(target, credential, scope, headers, body, receive, request_id)
         except ClientGone:
             raise
         except Exception as error:
             return self._refusal(error, target, request_id, scope)
 
     async def _act(
-        self, target: Target, scope: Scope, headers: Mapping[bytes, bytes], body: bytes, receive: Receive, request_id: str
+        self,
+        target: Target,
+        credential: Credential | None,
+        scope: Scope,
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        receive: Receive,
+        request_id: str,
     ) -> Answer:
-        wire, query = target.wire, scope["query_string"]
-        action = target.action
-        if action is None:
+        wire, service, action = target
+        if action is None or service is None:
             raise missing_action()
-        home = self.home
-        credential = credential_of(headers, query)
-        service = service_of(target, credential.service if credential else "", query, body)
+        home, query = self.home, scope["query_string"]
         if home.credentials and not (credential is None and service == SNS and action in UNSIGNED):
             signed = SignedRequest(scope["method"], scope["raw_path"], query, scope["headers"], body)
             # What clients sign with is the time of the world, however the clock of the server is set.
@@ -104,6 +111,8 @@ class AwsApplication:
         context = AwsContext(home, wire, account, region or home.region, access_key, headers, scope, receive)
         if service == SNS:
             return await self._act_sns(action, context, body, query, request_id)
+        if service == STS:
+            return ok(wire, request_id, identity(action, context, request_id))
         request = sqs_codec.decode_request(action, wire, body, query)
         response = await HANDLERS[action](context, request)
         return ok(wire, request_id, sqs_codec.encode_response(action, response, wire, request_id))
@@ -177,7 +186,7 @@ def service_of(target: Target, signed_for: str, query: bytes, body: bytes) -> st
         return target.service
     if target.wire is Wire.JSON:
         raise invalid_action(target.action or "")
-    if signed_for in (SQS, SNS):
+    if signed_for in (SQS, SNS, STS):
         return signed_for
     if target.action in sqs_codec.ACTIONS and target.action in sns_codec.ACTIONS:
         return SNS if b"TopicArn=" in body or b"TopicArn=" in query else SQS

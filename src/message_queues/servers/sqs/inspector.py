@@ -57,7 +57,10 @@ def answer(home: "AwsHome", path: str, query: bytes, headers: Mapping[bytes, byt
 def named_queue(home: "AwsHome", parameters: Mapping[str, str], headers: Mapping[bytes, bytes], query: bytes) -> SqsQueue:
     if not parameters.get("QueueUrl"):
         raise QueueDoesNotExist("The specified queue does not exist.")
-    region, account, name = parse_queue_url(parameters["QueueUrl"])
+    address = parse_queue_url(parameters["QueueUrl"])
+    if address is None:
+        raise QueueDoesNotExist("The specified queue does not exist.")
+    region, account, name = address
     credential = credential_of(headers, query)
     region = region or (credential.region if credential else home.region)
     return home.broker.sqs.get(QueueName(region, account or home.account, name))

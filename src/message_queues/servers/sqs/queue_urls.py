@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from message_queues.broker.sqs.queue import SqsQueue
 from message_queues.broker.sqs.queue_name import QueueName
-from message_queues.errors import AccessDenied, MissingParameter
+from message_queues.errors import AccessDenied, MessageQueuesError, MissingParameter, QueueDoesNotExist
 from message_queues.protocols.aws.content import Wire
 from message_queues.protocols.aws.faults import AwsFault
 from message_queues.servers.aws.context import AwsContext
@@ -52,7 +52,10 @@ def find_queue(context: AwsContext, url: str | None, action: str) -> SqsQueue:
     if url is None and context.wire is Wire.QUERY and context.path != "/":
         # The Query API may be spoken at the queue's own address.
         url = context.base_url + context.path
-    region, account, name = parse_queue_url(url or "")
+    address = parse_queue_url(url or "")
+    if address is None:
+        raise no_queue_at(url or "", context.wire)
+    region, account, name = address
     queue = context.broker.sqs.get(QueueName(region or context.region, account or context.account, name))
     if queue.name.account != context.account:
         check_access(context, queue, action)
@@ -72,8 +75,8 @@ def queue_url(context: AwsContext, queue: SqsQueue) -> str:
 
 
 @lru_cache(maxsize=4096)
-def parse_queue_url(url: str) -> QueueAddress:
-    """Raises MissingParameter, AwsFault (InvalidAddress)."""
+def parse_queue_url(url: str) -> QueueAddress | None:
+    """None for what is no address of a queue. Raises MissingParameter."""
     if not url:
         raise MissingParameter("The request must contain the parameter QueueUrl.")
     scheme, separator, rest = url.partition("://")
@@ -85,8 +88,15 @@ def parse_queue_url(url: str) -> QueueAddress:
     if not separator and segments == [url]:
         return QueueAddress(None, None, url)
     if len(segments) < 2 or not ACCOUNT.fullmatch(segments[-2]):
-        raise AwsFault("InvalidAddress", f"The address {url} is not valid for this endpoint.", 404)
+        return None
     return QueueAddress(region_in_host(host), segments[-2], segments[-1])
+
+
+def no_queue_at(url: str, wire: Wire) -> MessageQueuesError:
+    """The Query API has a refusal of its own for an address that is none of a queue's."""
+    if wire is Wire.QUERY:
+        return AwsFault("InvalidAddress", f"The address {url} is not valid for this endpoint.", 404)
+    return QueueDoesNotExist("The specified queue does not exist.")
 
 
 def region_in_host(host: str) -> str | None:

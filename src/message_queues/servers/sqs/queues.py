@@ -61,7 +61,7 @@ async def purge_queue(context: AwsContext, request: PurgeQueueRequest) -> None:
 
 
 def required_name(name: str | None) -> str:
-    if not name:
+    if name is None:
         raise MissingParameter("The request must contain the parameter QueueName.")
     return name
 
