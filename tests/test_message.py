@@ -47,6 +47,7 @@ def test_the_value_is_read_as_text_or_json() -> None:
 def test_a_message_of_a_topic_has_nothing_of_a_queue_and_cannot_be_given_back() -> None:
     read = message()
     assert (read.queue, read.exchange, read.routing_key, read.properties, read.redelivered) == (None, None, None, None, False)
+    assert (read.message_id, read.group_id, read.receive_count) == (None, None, None)
     for give_back in (read.nack, read.reject):
         with pytest.raises(Unsupported, match="a message of a Kafka topic cannot be given back"):
             give_back()
