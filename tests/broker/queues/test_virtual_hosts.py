@@ -50,6 +50,22 @@ def test_what_is_not_given_stays_as_it_was(world: BrokerWorld) -> None:
     )
 
 
+def test_tracing_is_off_after_a_restart(world: BrokerWorld) -> None:
+    world.broker.virtual_hosts.put("/", is_tracing=True)
+    assert world.host.is_tracing
+    world.restart()
+    assert not world.host.is_tracing
+
+
+def test_those_who_ask_are_told_what_is_configured_otherwise(world: BrokerWorld) -> None:
+    hosts = world.broker.virtual_hosts
+    told: list[str] = []
+    hosts.on_changed.append(told.append)
+    hosts.put("shop")
+    hosts.put("shop", is_tracing=True)
+    assert told == ["shop"]
+
+
 def test_limits(world: BrokerWorld) -> None:
     hosts = world.broker.virtual_hosts
     hosts.set_limit("/", "max-connections", 7)

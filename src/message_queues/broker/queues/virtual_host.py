@@ -123,15 +123,17 @@ class VirtualHost:
         self.description = event.description
         self.tags = tuple(event.tags)
         self.default_queue_type = event.default_queue_type
-        self.is_tracing = event.is_tracing
+        # https://www.rabbitmq.com/docs/firehose: "the firehose state is not persistent".
+        self.is_tracing = event.is_tracing and not self._home.is_replaying()
         self.is_protected = event.is_protected
 
     # A message's way
 
-    def publish(self, exchange: Exchange, message: QueueMessage) -> int:
-        """UNROUTABLE, or ROUTED with REFUSED where a full queue did not take it."""
+    def publish(self, exchange: Exchange, message: QueueMessage, recipients: Recipients | None = None) -> int:
+        """UNROUTABLE, or ROUTED with REFUSED where a full queue did not take it. `recipients`: by who has asked the router already."""
         exchange.published_in += 1
-        recipients = self._route(exchange, message)
+        if recipients is None:
+            recipients = self._route(exchange, message)
         if not recipients:
             return UNROUTABLE
         exchange.published_out += len(recipients)

@@ -40,6 +40,8 @@ class VirtualHosts(dict[str, VirtualHost]):
         self.queue_churn = QueueChurn()
         self.on_deleted: list[Callable[[str], None]] = []
         """Called with the name before a virtual host goes: its connections are to be closed."""
+        self.on_changed: list[Callable[[str], None]] = []
+        """Called with the name of one that is configured otherwise now."""
         self.parameters = Parameters(commit)
         self.policies: dict[tuple[str, str], Policy] = {}
         self.operator_policies: dict[tuple[str, str], Policy] = {}
@@ -167,6 +169,8 @@ class VirtualHosts(dict[str, VirtualHost]):
             self[event.name] = VirtualHost(event, self._home)
         else:
             present.configure(event)
+            for told in self.on_changed:
+                told(event.name)
 
     def _apply_deleted(self, event: VirtualHostDeleted) -> None:
         self.pop(event.name).delete()

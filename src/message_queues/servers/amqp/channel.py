@@ -18,6 +18,7 @@ from message_queues.servers.amqp import consuming, topology, transactions
 from message_queues.servers.amqp.consuming import ChannelConsumer, ReplyConsumer
 from message_queues.servers.amqp.counters import ChannelCounters
 from message_queues.servers.amqp.deliveries import DISCARD, NACK, REJECT, Deliveries, requeue
+from message_queues.servers.amqp.firehose import Firehose
 from message_queues.servers.amqp.publishing import Publishing
 from message_queues.servers.amqp.transactions import Transaction
 
@@ -41,6 +42,7 @@ class AmqpChannel:
         "consumers",
         "counters",
         "deliveries",
+        "firehose",
         "global_prefetch_count",
         "global_unacknowledged_count",
         "is_open",
@@ -74,6 +76,14 @@ class AmqpChannel:
         """Counted only while there is a global prefetch count."""
         self.transaction: Transaction | None = None
         self.last_queue_name = ""
+        self.firehose: Firehose | None = None
+        """While the virtual host is traced."""
+        self.trace_or_not()
+
+    def trace_or_not(self) -> None:
+        """As its virtual host has it now."""
+        self.firehose = Firehose(self) if self.virtual_host.is_tracing else None
+        self.publishing.publish_by(self.virtual_host.publish if self.firehose is None else self.firehose.publish)
 
     # What management shows
 

@@ -104,6 +104,8 @@ class ChannelConsumer:
         output.turn_bytes = size = output.turn_bytes + len(frames)
         if size >= connection.most_turn_bytes:
             connection.hold()
+        if self.channel.firehose is not None:
+            self.channel.firehose.delivered(queue, entry)
 
     def cancelled(self, reason: int) -> None:
         """The queue has let go of it."""
@@ -271,6 +273,8 @@ def get(channel: "AmqpChannel", method: commands.Basic.Get) -> None:
     )
     connection.output.say(frames)
     connection.output.turn_bytes += len(frames)
+    if channel.firehose is not None:
+        channel.firehose.delivered(queue, entry)
 
 
 def recover(channel: "AmqpChannel", method: commands.Basic.Recover) -> None:

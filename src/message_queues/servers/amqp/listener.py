@@ -1,6 +1,5 @@
 """Where AMQP clients connect: what their connections share, and what they have done together."""
 
-import socket
 from typing import TYPE_CHECKING
 
 from message_queues.broker.broker import Broker
@@ -10,12 +9,11 @@ from message_queues.servers.amqp.connection import AmqpConnection
 from message_queues.servers.amqp.counters import ChannelCounters
 from message_queues.servers.amqp.direct_reply import Replies
 from message_queues.servers.amqp.limits import AmqpLimits
+from message_queues.servers.amqp.node_name import NODE_NAME
 
 if TYPE_CHECKING:
     from message_queues.broker.access import User
 
-NODE_NAME = f"rabbit@{socket.gethostname().split('.')[0]}"
-"""What the cluster is called while nobody has named it."""
 SPARE_CONNECTIONS = 100
 """Beyond the limit, so that those who come too late can be told."""
 
@@ -46,6 +44,7 @@ class AmqpListener:
         broker.alarms.on_change.append(self._alarms_changed)
         broker.access.on_user_deleted.append(self._user_deleted)
         broker.virtual_hosts.on_deleted.append(self._virtual_host_deleted)
+        broker.virtual_hosts.on_changed.append(self._virtual_host_changed)
 
     def connection(self) -> AmqpConnection:
         return AmqpConnection(self)
@@ -138,6 +137,12 @@ class AmqpListener:
 
     def _virtual_host_deleted(self, name: str) -> None:
         self.close_those_of_virtual_host(name, f"vhost '{name}' is deleted")
+
+    def _virtual_host_changed(self, name: str) -> None:
+        for connection in self.connections.values():
+            if connection.virtual_host_name == name:
+                for channel in connection.channels.values():
+                    channel.trace_or_not()
 
     def _alarms_changed(self) -> None:
         for connection in tuple(self.connections.values()):

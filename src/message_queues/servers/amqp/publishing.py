@@ -5,7 +5,8 @@ arguments; what the properties say is remembered as long as they stay the same. 
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 from message_queues.broker.queues.erlang_terms import quoted
 from message_queues.broker.queues.exchange import Exchange
@@ -33,6 +34,10 @@ WHOLE_NUMBER = re.compile("[+-]?[0-9]{1,30}")
 LONGEST_EXPIRATION_MS = 315_360_000_000
 """Ten years."""
 TOPIC = "topic"
+
+
+Publish: TypeAlias = Callable[[Exchange, QueueMessage], int]
+"""Returns what VirtualHost.publish does."""
 
 
 class Target:
@@ -78,7 +83,7 @@ class Publishing:
         self._access = channel.connection.broker.access
         self._access_version = -1
         self._exchanges = channel.virtual_host.exchanges
-        self._publish = channel.virtual_host.publish
+        self._publish: Publish = channel.virtual_host.publish
         self._targets: dict[bytes, Target] = {}
         self._plain: bytes | None = None
         """Properties that ask for nothing special, and what they say."""
@@ -90,6 +95,10 @@ class Publishing:
         """Of the round below."""
         self._confirming_round = -1
         self._max_message_bytes = channel.connection.listener.max_message_bytes
+
+    def publish_by(self, publish: Publish) -> None:
+        """In place of what it has published by."""
+        self._publish = publish
 
     def publish(self, method: bytes, properties: bytes, body: bytes, size: int) -> None:
         """`size` is what the header says; a body that is too large has not been kept."""

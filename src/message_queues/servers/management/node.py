@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from message_queues.servers.amqp.listener import NODE_NAME
+from message_queues.servers.amqp.node_name import NODE_NAME
 from message_queues.servers.management import counters
 from message_queues.servers.management.samples import Reading, Sampler, Values
 

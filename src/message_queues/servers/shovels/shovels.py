@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from message_queues.broker.queues.amqp_uri import parse_amqp_uri
 from message_queues.broker.queues.erlang_terms import quoted
 from message_queues.broker.queues.shovel_parameters import LOCAL, ShovelDefinition, shovel_definition
-from message_queues.servers.amqp.listener import NODE_NAME
+from message_queues.servers.amqp.node_name import NODE_NAME
 from message_queues.servers.shovels.ends import Source, Target
 from message_queues.servers.shovels.local_source import LocalSource
 from message_queues.servers.shovels.local_target import LocalTarget
