@@ -48,7 +48,7 @@ SQS: dict[type[BaseException], AwsCode] = {
     errors.InvalidParameterValue: INVALID_PARAMETER_VALUE,
     errors.MissingParameter: AwsCode("MissingRequiredParameterException", "MissingParameter"),
     errors.InvalidMessageContents: AwsCode("InvalidMessageContents"),
-    errors.ReceiptHandleIsInvalid: AwsCode("ReceiptHandleIsInvalid", status=404),
+    errors.ReceiptHandleIsInvalid: AwsCode("ReceiptHandleIsInvalid"),
     errors.MessageNotInflight: AwsCode("MessageNotInflight", PREFIX + "MessageNotInflight"),
     errors.OverLimit: OVER_LIMIT,
     errors.PurgeQueueInProgress: AwsCode("PurgeQueueInProgress", PREFIX + "PurgeQueueInProgress", 403),
