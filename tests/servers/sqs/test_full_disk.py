@@ -41,8 +41,8 @@ def test_what_a_full_disk_does_not_take_is_refused_and_gone(tmp_path: Path, flag
         allow(server, NO_LIMIT)
         sqs.send_message(QueueUrl=queue, MessageBody="last")
         assert [message["Body"] for message in received(sqs, queue, MaxNumberOfMessages=10)] == ["first", "last"]
-        code, said = server.stop(signal.SIGTERM)
-        assert code == 0
+        exit_code, said = server.stop(signal.SIGTERM)
+        assert exit_code == 0
         assert [line.count("a request could not be stored action=SendMessage") for line in said.splitlines()] == [1, 1, 1]
 
 
