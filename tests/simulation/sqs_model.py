@@ -20,6 +20,8 @@ class ModelMessage:
     received_ms: int = 0
     until_ms: int = 0
     is_moving: bool = False
+    moved_at: float = 0
+    """Between which positions it began to move."""
     is_shown: bool = False
     is_loaded: bool = False
     """Of a FIFO queue: it is among those that are looked at."""
@@ -98,17 +100,25 @@ class ModelQueue:
         self._put(ModelMessage(message.body, message.group, message.key, 0, sent_ms, earlier=earlier, moved_key=key))
 
     def show(self, now_ms: int) -> None:
-        """What was sent is durable."""
+        """What was sent is durable, and what goes elsewhere is so there: whichever came first."""
+        first_moving = min((each.moved_at for each in self.moving), default=0)
+        is_moving_first = bool(self.unshown) and first_moving < self.unshown[0].position
+        for step in (self._move_away, self._appear) if is_moving_first else (self._appear, self._move_away):
+            step()
+            self.serve(now_ms)
+
+    def _appear(self) -> None:
         for message in self.unshown:
             message.is_shown = True
             everything_is_loaded = all(each.is_loaded for each in self.messages)
             self.messages.append(message)
             message.is_loaded = everything_is_loaded and self._loaded_count() < self.look_ahead
         self.unshown = []
+
+    def _move_away(self) -> None:
         for message in self.moving:
             self.messages.remove(message)
         self.moving = []
-        self.serve(now_ms)
 
     # Out
 
@@ -138,6 +148,7 @@ class ModelQueue:
             for message in self._offered(now_ms):
                 if self.most_receives and message.receives >= self.most_receives and self.dead is not None:
                     message.is_moving = True
+                    message.moved_at = self.positions + 0.5
                     self.moving.append(message)
                     self.dead._take_dead(message, now_ms)
                     continue

@@ -74,6 +74,10 @@ class Shelf:
             self.next_position = max(self.next_position, store.next_position)
         self.shown_end = self.next_position
 
+    def begin_behind(self, position: int) -> None:
+        """Positions up to this one were had by messages that are gone."""
+        self.next_position = self.shown_end = max(self.next_position, position + 1)
+
     # In.
 
     def append(self, message: SqsMessage, delayed_until_ms: int, is_remembered: bool = True) -> Entry:
