@@ -166,7 +166,9 @@ def test_a_deactivated_subscription_goes_after_two_days() -> None:
         ("sms", "NAA+15551234567", "Invalid SMS endpoint: NAA+15551234567"),
         ("sms", "+15551234567.", "Invalid SMS endpoint: +15551234567."),
         ("email", "nobody", "Invalid parameter: Email address"),
-        ("lambda", "f", "Invalid parameter: Lambda endpoint ARN"),
+        ("lambda", "arn:aws:sqs:us-east-1:000000000000:f", "Invalid parameter: Lambda endpoint ARN"),
+        ("lambda", "arn:aws:lambda:us-east-1:000000000000:layer:f", "Invalid parameter: Lambda endpoint ARN"),
+        ("firehose", "f", "Invalid parameter: Firehose endpoint ARN"),
     ],
 )
 def test_endpoints_that_could_not_work_are_refused(protocol: str, endpoint: str, text: str) -> None:

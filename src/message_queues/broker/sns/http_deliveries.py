@@ -2,8 +2,8 @@
 
 Each is stored with the group commit that its publisher waits for, sent once that is durable, and settled when the endpoint has taken it:
 a kill delivers it again, never loses it. One that fails waits as its delivery policy says, however often the server is started meanwhile,
-and is at last a dead letter. What an endpoint refuses (a status 4xx other than 429) is a dead letter at once, as with AWS: "client-side
-errors … Amazon SNS doesn't retry the message delivery".
+and is at last a dead letter. What an endpoint refuses (a status 4xx other than 429) is a dead letter at once: "Amazon SNS doesn't retry the
+message delivery that fails as a result of a client-side error".
 
 A record of the store is a `StoredDelivery` in MessagePack. How often it was tried, and when the next try is due (seconds since the epoch),
 are the counts that the store keeps of what came back.

@@ -13,6 +13,11 @@ LARGE_MESSAGES: Final = ("sqs", "firehose", "lambda")
 _PHONE: Final = re.compile(r"\+?[0-9]+(?:[./-][0-9]+)*")
 PHONE_DIGITS: Final = re.compile(r"\+?[1-9][0-9]{1,14}")
 """E.164."""
+_ARNS: Final = {
+    "lambda": re.compile(r"arn:[^:]*:lambda:[^:]*:[^:]*:function:[^:]+(:[^:]+)?"),
+    "firehose": re.compile(r"arn:[^:]*:firehose:[^:]*:[^:]*:deliverystream/[^:]+"),
+    "application": re.compile(r"arn:[^:]*:sns:[^:]*:[^:]*:endpoint/[^:]+"),
+}
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -27,7 +32,7 @@ def check_endpoint(topic: Topic, protocol: str, endpoint: str) -> None:
     if protocol == "sqs":
         _check_queue(topic, endpoint)
     elif topic.is_fifo:
-        # "FIFO topics can't deliver messages to customer managed endpoints".
+        # A FIFO topic delivers to queues alone.
         raise InvalidParameterValue("Invalid parameter: Invalid parameter: Endpoint Reason: Please use FIFO SQS queue")
     elif protocol in HTTP:
         _check_url(protocol, endpoint)
@@ -37,7 +42,7 @@ def check_endpoint(topic: Topic, protocol: str, endpoint: str) -> None:
     elif protocol in ("email", "email-json"):
         if not _EMAIL.fullmatch(endpoint):
             raise InvalidParameterValue("Invalid parameter: Email address")
-    elif not endpoint.startswith("arn:"):
+    elif not _ARNS[protocol].fullmatch(endpoint):
         raise InvalidParameterValue(f"Invalid parameter: {protocol.capitalize()} endpoint ARN")
 
 

@@ -63,7 +63,7 @@ class Envelope:
         }
 
     def text_to_sign(self) -> bytes:
-        """ "Name-value pairs … each on a line of its own": those fields that there are."""
+        """Name and value of each of the fields that there are, each on a line of its own."""
         fields = self._fields()
         lines = ((name, fields[name]) for name in SIGNED_FIELDS[self.kind])
         return "".join(f"{name}\n{value}\n" for name, value in lines if value is not None).encode("utf-8", "surrogatepass")

@@ -1,8 +1,8 @@
 """Deliveries to HTTP endpoints, as SNS makes them: one POST, fifteen seconds for the answer, no redirects.
 
-https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html: "Amazon SNS considers all 5XX errors and 429 errors as
-retryable … All other errors are considered as permanent failures and retries will not be attempted." Of an endpoint that cannot be reached,
-or does not answer in time, the same can be said later.
+https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html: "Amazon SNS considers all 5XX errors and 429 (too many requests
+sent) errors as retryable. … All other errors are considered as permanent failures and retries will not be attempted." An endpoint that
+cannot be reached, or does not answer in time, is tried again, too.
 """
 
 import asyncio

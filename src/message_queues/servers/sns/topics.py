@@ -23,7 +23,7 @@ async def create_topic(context: AwsContext, request: sns.CreateTopicRequest) -> 
 
 
 async def delete_topic(context: AwsContext, request: sns.DeleteTopicRequest) -> None:
-    """ "If you delete a topic that does not exist, the action succeeds"."""
+    """Of what is no topic any more it is no error."""
     try:
         topic = topic_for(context, "DeleteTopic", request.topic_arn)
     except ResourceNotFound:
