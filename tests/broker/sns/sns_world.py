@@ -17,6 +17,7 @@ from message_queues.broker.sns.topic import Topic
 from message_queues.broker.sns.topics import SnsTopics
 from message_queues.broker.sqs.message import MessageAttribute, NewMessage, Sent
 from message_queues.broker.sqs.queue_settings import QueueSettings
+from message_queues.errors import StorageError
 from message_queues.storage.filesystem import MemoryFileSystem
 from message_queues.storage.group_commit import GroupCommit
 from message_queues.storage.message_store import StoreHome
@@ -42,6 +43,19 @@ class FakeQueue:
     @property
     def bodies(self) -> list[str]:
         return [new.body.decode() for new in self.sent]
+
+
+class FailingStore:
+    """Of a queue whose disk is full."""
+
+    def flush(self) -> None:
+        raise StorageError("no space left")
+
+    def begin_sync(self) -> Callable[[], None]:
+        return lambda: None
+
+    def committed(self) -> None:
+        pass
 
 
 class FakeLetters:

@@ -5,7 +5,7 @@ from message_queues.broker.sns.archive import DAY_MS
 from message_queues.broker.sns.message import Published, SnsMessage
 from message_queues.broker.sns.subscription import Subscription
 from message_queues.broker.sns.topic import Topic
-from tests.broker.sns.sns_world import ACCOUNT, BASE_URL, SnsWorld
+from tests.broker.sns.sns_world import ACCOUNT, BASE_URL, FailingStore, SnsWorld
 
 ARCHIVED = {"ArchivePolicy": '{"MessageRetentionPeriod":"2"}'}
 
@@ -82,6 +82,22 @@ def test_what_could_not_be_stored_is_no_duplicate() -> None:
     first = tell(world, topic, deduplication_id="d")
     world.files.space_left = None
     assert tell(world, topic, deduplication_id="d") != first
+
+
+def test_a_message_that_a_queue_could_not_store_may_come_again() -> None:
+    world = SnsWorld()
+    topic = world.topic("t.fifo", **ARCHIVED)
+    tell(world, topic, "before", deduplication_id="before")
+    message = SnsMessage("x", group_id="g", deduplication_id="d")
+    first = world.topics.publish(topic, message, BASE_URL)
+    world.group_commit.add(FailingStore())
+    world.end_turn()
+    second = tell(world, topic, "x", deduplication_id="d")
+    assert second != first
+    assert tell(world, topic, "x", deduplication_id="d") == second
+    queue = world.queue()
+    world.subscribe(topic, queue, RawMessageDelivery="true", ReplayPolicy=policy(0))
+    assert queue.bodies == ["before", "x"]
 
 
 def test_a_subscription_gets_once_more_what_the_archive_has() -> None:

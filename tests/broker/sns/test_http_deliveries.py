@@ -5,7 +5,7 @@ import pytest
 from message_queues.broker.sns.http_deliveries import MOST_AT_ONCE
 from message_queues.broker.sns.message import SnsMessage
 from message_queues.broker.sns.ports import Outcome
-from tests.broker.sns.sns_world import BASE_URL, URL, FakeQueue, SnsWorld
+from tests.broker.sns.sns_world import BASE_URL, URL, FailingStore, FakeQueue, SnsWorld
 
 DOWN = (Outcome.FAILED, "HTTP status 503")
 
@@ -56,6 +56,18 @@ def test_nothing_is_sent_before_it_is_durable() -> None:
     world.subscribe_http(topic)
     world.files.space_left = 0
     world.publish(topic)
+    world.pass_time(3600)
+    assert world.deliveries == []
+
+
+def test_what_the_publisher_is_told_has_failed_is_not_sent() -> None:
+    world = SnsWorld()
+    topic = world.topic()
+    world.subscribe_http(topic)
+    world.topics.publish(topic, SnsMessage("x"), BASE_URL)
+    world.group_commit.add(FailingStore())
+    world.end_turn()
+    world = world.restarted()
     world.pass_time(3600)
     assert world.deliveries == []
 

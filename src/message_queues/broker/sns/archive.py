@@ -48,7 +48,8 @@ class Archive:
         self._store = MessageStore(stores, directory, lambda data, start, end: 0)
         self._next_position = self._store.next_position
 
-    def append(self, notification: Notification) -> None:
+    def append(self, notification: Notification) -> int:
+        """Returns where it is."""
         message = notification.message
         record = ArchivedMessage(
             message_id=notification.message_id,
@@ -63,8 +64,14 @@ class Archive:
             group_id=message.group_id,
             trace_header=message.trace_header,
         )
-        self._store.append(self._next_position, (_encode(record), b"", b""), 0, True)
+        position = self._next_position
+        self._store.append(position, (_encode(record), b"", b""), 0, True)
         self._next_position += 1
+        return position
+
+    def withdraw(self, position: int) -> None:
+        """The publisher hears that it failed, and may try again."""
+        self._store.acknowledge(position, 0, PERSISTENT)
 
     def read(self, position: int, count: int) -> list[tuple[int, ArchivedMessage]]:
         """From `position` on; empty at the end."""

@@ -35,7 +35,7 @@ class Deduplication:
         self._directory = directory
         self._told: dict[tuple[str, str], tuple[int, _Told]] = {}
         """With the position, by group and id, the oldest first."""
-        self._store = MessageStore(stores, directory, lambda data, start, end: 0, self._taken_back)
+        self._store = MessageStore(stores, directory, lambda data, start, end: 0)
         self._next_position = self._store.next_position
         self._load()
 
@@ -50,6 +50,12 @@ class Deduplication:
         self._store.append(self._next_position, (_encode(told), b"", b""), 0, True)
         self._told[group_id, deduplication_id] = self._next_position, told
         self._next_position += 1
+
+    def forget(self, group_id: str, deduplication_id: str) -> None:
+        """The publisher hears that it failed, and may try again."""
+        noted = self._told.pop((group_id, deduplication_id), None)
+        if noted is not None:
+            self._store.acknowledge(noted[0], 0, PERSISTENT)
 
     def close(self) -> None:
         self._store.close()
@@ -74,8 +80,3 @@ class Deduplication:
         for key in over:
             position, _ = self._told.pop(key)
             self._store.acknowledge(position, 0, PERSISTENT)
-
-    def _taken_back(self, lost: list[tuple[int, int]]) -> None:
-        """The publisher hears that it was not stored, and may try again."""
-        positions = {position for position, _ in lost}
-        self._told = {key: noted for key, noted in self._told.items() if noted[0] not in positions}

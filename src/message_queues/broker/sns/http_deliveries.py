@@ -129,7 +129,7 @@ class HttpDeliveries:
         self._unwritten.append(position)
 
     def _opened_store(self) -> MessageStore:
-        store = self._store = MessageStore(self._home.stores, self._directory, lambda data, start, end: 0, self._taken_back)
+        store = self._store = MessageStore(self._home.stores, self._directory, lambda data, start, end: 0)
         self._next_position = store.next_position
         return store
 
@@ -155,15 +155,12 @@ class HttpDeliveries:
     def _written(self, failures: Failures) -> None:
         positions, self._unwritten = self._unwritten, []
         for position in positions:
-            pending = self._pending.get(position)
-            if pending is not None:
-                heapq.heappush(self._due, (pending.due_ms, position))
+            if failures:
+                # Whatever it was that failed: who published it is told so, and may publish it again.
+                self._settle(position)
+            else:
+                heapq.heappush(self._due, (self._pending[position].due_ms, position))
         self._send_due()
-
-    def _taken_back(self, lost: list[tuple[int, int]]) -> None:
-        """The publisher hears of it."""
-        for position, _ in lost:
-            self._pending.pop(position, None)
 
     # When
 

@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 
 from message_queues.broker.sns.delivery_policy import topic_delivery_policy
-from message_queues.errors import InvalidParameterValue
+from message_queues.broker.sqs.policy import read_policy
+from message_queues.errors import InvalidAttributeValue, InvalidParameterValue
 
 DEFAULT_MESSAGE_BYTES: Final = 262_144
 LARGEST_MESSAGE_BYTES: Final = 1_048_576
@@ -58,12 +59,9 @@ def _display_name(value: str) -> str:
 
 def _policy(value: str) -> str:
     try:
-        document = msgspec.json.decode(value)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise InvalidParameterValue("Policy Error: null") from error
-    statements = document.get("Statement") if isinstance(document, dict) else None
-    if not isinstance(statements, list | dict):
-        raise InvalidParameterValue("Policy Error: null")
+        read_policy(value)
+    except InvalidAttributeValue as refusal:
+        raise InvalidParameterValue("Policy Error: null") from refusal
     return value
 
 

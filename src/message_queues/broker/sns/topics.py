@@ -31,6 +31,7 @@ from message_queues.broker.sns.topic import Topic
 from message_queues.broker.sns.topic_attributes import DEFAULTS, checked
 from message_queues.broker.sns.topic_policy import with_permission, without_permission
 from message_queues.errors import AwsError, InvalidParameterValue, ResourceNotFound
+from message_queues.storage.group_commit import Failures
 
 MOST_TAGS: Final = 50
 SWEEP_MS: Final = 3600 * 1000
@@ -195,8 +196,16 @@ class SnsTopics:
         published = Published(notification.message_id, notification.sequence_number)
         deduplication.note(scope, deduplication_id, published, now_ms)
         archive = self._archive(topic)
-        if archive is not None:
-            archive.append(notification)
+        position = archive.append(notification) if archive is not None else 0
+
+        def stored(failures: Failures) -> None:
+            # Whatever it was that failed: who published it is told so, and what comes again is to be no duplicate.
+            if failures:
+                deduplication.forget(scope, deduplication_id)
+                if archive is not None:
+                    archive.withdraw(position)
+
+        self._home.stores.group_commit.when_durable(stored)
         self.subscriptions.fan_out.notify(topic, notification, self._live(topic))
         return published
 
