@@ -1,6 +1,7 @@
 """The bindings of an x-recent-history exchange: a fanout that keeps its last messages, and hands them to whoever is bound later.
 
 x-recent-history-length says how many (20 when it does not); a message with the header x-recent-history-no-store is passed on and not kept.
+What is kept is in memory alone, as in RabbitMQ on Mnesia: a restart forgets it.
 """
 
 from collections import deque
