@@ -172,7 +172,7 @@ def test_a_low_limit_of_open_files_is_raised(tmp_path: Path) -> None:
     try:
         with serving(tmp_path, "--max-connections", "150", "--max-open-files", "150") as server:
             (raised, _) = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
-            assert raised == min(550, hard)
+            assert raised == min(700, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
