@@ -67,7 +67,8 @@ def test_tags(sns: Any, topic: str) -> None:
     sns.tag_resource(ResourceArn=topic, Tags=[{"Key": "k2", "Value": "v2b"}])
     assert sns.list_tags_for_resource(ResourceArn=topic)["Tags"] == [{"Key": "k2", "Value": "v2b"}]
     missing = ("ResourceNotFound", "Resource does not exist", 404)
-    assert refusal(sns.list_tags_for_resource, ResourceArn=topic + "x") == missing
+    for arn in (topic + "x", "no-arn"):
+        assert refusal(sns.list_tags_for_resource, ResourceArn=arn) == missing
     many = [{"Key": str(number), "Value": "x"} for number in range(50)]
     assert refusal(sns.tag_resource, ResourceArn=topic, Tags=many)[0] == "TagLimitExceeded"
 

@@ -90,11 +90,11 @@ async def list_tags_for_resource(context: AwsContext, request: sns.ListTagsForRe
 
 
 def _resource(context: AwsContext, arn: str | None) -> Topic:
-    """What tags are for has an error of its own."""
+    """What tags are for has an error of its own, also where it is no ARN."""
     try:
         check_region(context, arn, "ResourceArn")
         topic = context.broker.sns.named(arn, "ResourceArn")
-    except ResourceNotFound as error:
+    except (ResourceNotFound, InvalidParameterValue) as error:
         raise AwsFault("ResourceNotFound", "Resource does not exist", 404) from error
     if topic.name.account != context.account:
         raise AwsFault("ResourceNotFound", "Resource does not exist", 404)
