@@ -6,6 +6,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import boto3
 import pika
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
@@ -55,6 +56,17 @@ def test_it_serves_rabbitmqs_clients_too(process: bool) -> None:
         request.add_header("Authorization", "Basic " + base64.b64encode(b"guest:guest").decode())
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert json.load(answer)["name"] == "orders"
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_it_serves_amazons_clients_too(process: bool) -> None:
+    keys = {"aws_access_key_id": "any", "aws_secret_access_key": "any"}
+    with embedded.start(process=process) as server:
+        sqs = boto3.client("sqs", endpoint_url=server.sqs, region_name="us-east-1", **keys)
+        url = sqs.create_queue(QueueName="orders")["QueueUrl"]
+        assert url == f"{server.sqs}/000000000000/orders"
+        sqs.send_message(QueueUrl=url, MessageBody="first")
+        assert sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"] == "first"
 
 
 def test_beside_this_process_it_has_a_process_of_its_own() -> None:
