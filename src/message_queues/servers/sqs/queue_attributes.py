@@ -3,9 +3,11 @@
 Source: API reference, GetQueueAttributes. SqsManagedSseEnabled is true until a key of KMS is named: nothing is encrypted here.
 """
 
+import json
 from collections.abc import Callable, Mapping
 
 from message_queues.broker.sqs.queue import SqsQueue
+from message_queues.broker.sqs.queue_settings import redrive_policy
 
 DEFAULTS: Mapping[str, str] = {
     "VisibilityTimeout": "30",
@@ -40,4 +42,14 @@ def attributes_of(queue: SqsQueue) -> dict[str, str]:
     defaults = {**DEFAULTS, **FIFO_DEFAULTS} if queue.settings.is_fifo else DEFAULTS
     encrypted = "false" if queue.attributes.get("KmsMasterKeyId") else "true"
     computed = {name: value(queue) for name, value in COMPUTED.items()}
-    return {**computed, **defaults, ENCRYPTED: encrypted, **{name: value for name, value in queue.attributes.items() if value}}
+    was_set = {name: value for name, value in queue.attributes.items() if value}
+    if "RedrivePolicy" in was_set:
+        was_set["RedrivePolicy"] = rewritten(was_set["RedrivePolicy"])
+    return {**computed, **defaults, ENCRYPTED: encrypted, **was_set}
+
+
+def rewritten(text: str) -> str:
+    """AWS tells `maxReceiveCount` as a number, also where it was given as a text."""
+    policy = redrive_policy(text)
+    document = {"deadLetterTargetArn": policy.target_arn, "maxReceiveCount": policy.max_receive_count}
+    return json.dumps(document, separators=(",", ":"))
