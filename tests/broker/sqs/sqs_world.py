@@ -104,15 +104,13 @@ class SqsWorld:
             self.send(body, name, group, body if name.endswith(".fifo") else None)
         self.turn()
 
-    def receive(
-        self, count: int = 10, name: str = "q", visibility_s: int | None = None, attempt_id: str | None = None
-    ) -> Sequence[Received]:
+    def receive(self, count: int = 10, name: str = "q", visibility_s: int | None = None, attempt_id: str | None = None) -> list[Received]:
         """What is there now."""
         answers: list[Sequence[Received]] = []
         self.queue(name).receive(count, visibility_s, 0, attempt_id, answers.append)
         assert len(answers) == 1
         self.turn()
-        return answers[0]
+        return list(answers[0])
 
     def bodies(self, count: int = 10, name: str = "q", visibility_s: int | None = None) -> list[str]:
         return bodies_of(self.receive(count, name, visibility_s))

@@ -10,6 +10,7 @@ from random import Random
 from typing import Final
 
 DUPLICATE_SHARE: Final = 0.02
+SURVIVING_SHARE: Final = 0.02
 SHORT_POLL_MISSES: Final = 0.2
 REORDER_SHARE: Final = 0.3
 REORDER_AMONG: Final = 10
@@ -23,6 +24,10 @@ class Chaos:
 
     def delivers_twice(self) -> bool:
         return self._random.random() < DUPLICATE_SHARE
+
+    def survives_deletion(self) -> bool:
+        """ "The copy of the message isn't deleted on that unavailable server, and you might get that message copy again"."""
+        return self._random.random() < SURVIVING_SHARE
 
     def misses(self) -> bool:
         """A short poll finds nothing of a server that it did not ask."""

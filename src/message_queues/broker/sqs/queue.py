@@ -318,7 +318,11 @@ class SqsQueue:
             )
         if not is_latest:
             return
-        self._stock.remove(entry, now_ms)
+        chaos = None if is_fifo else self._home.chaos
+        if chaos is not None and receipt.position in self._stock.leases and chaos.survives_deletion():
+            self._show_again([entry], now_ms)
+        else:
+            self._stock.remove(entry, now_ms)
         if self._room:
             # Its group may go on, and fewer are in flight.
             self._serve(now_ms)
