@@ -1,4 +1,5 @@
 import hashlib
+import json
 import socket
 import time
 from collections.abc import Sequence
@@ -115,6 +116,14 @@ def test_system_attributes_are_told_by_name(server: SqsServer, sqs: Any, queue: 
         "Unknown Attribute Colour.",
         400,
     )
+
+
+def test_the_trace_header_of_a_request_goes_with_the_message(server: SqsServer, sqs: Any, queue: str) -> None:
+    headers = {"X-Amz-Target": "AmazonSQS.SendMessage", "X-Amzn-Trace-Id": "Root=1-5759e988-bd862e3fe1be46a994272793"}
+    answer = server.ask("POST", "/", json.dumps({"QueueUrl": queue, "MessageBody": "x"}).encode(), headers)
+    assert set(answer.json) == {"MD5OfMessageBody", "MessageId"}
+    (message,) = received(sqs, queue, MessageSystemAttributeNames=["AWSTraceHeader"])
+    assert message["Attributes"] == {"AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793"}
 
 
 TOO_LONG = "One or more parameters are invalid. Reason: Message must be shorter than 1048576 bytes."

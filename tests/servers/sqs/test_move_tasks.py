@@ -66,6 +66,12 @@ def test_a_task_moves_so_many_messages_a_second_and_can_be_cancelled(server: Sqs
     assert moved <= len(received(sqs, target, MaxNumberOfMessages=10)) < 5
 
 
+def test_dead_letters_are_moved_by_their_own_account_alone(server: SqsServer, dead: str) -> None:
+    other = server.client(access_key="111122223333")
+    assert refusal(other.start_message_move_task, SourceArn=arn(dead))[0] == "AccessDenied"
+    assert refusal(other.list_message_move_tasks, SourceArn=arn(dead))[0] == "AccessDenied"
+
+
 def test_what_is_no_move_task_is_refused(server: SqsServer, sqs: Any, queue: str, dead: str) -> None:
     die(server, sqs, queue, 2)
     missing = f"arn:aws:sqs:us-east-1:{ACCOUNT}:missing"

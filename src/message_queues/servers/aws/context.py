@@ -69,6 +69,12 @@ class AwsContext:
         """Under which the client knows this server: "http://localhost:9324"."""
         return f"{self.scheme}://{self.headers.get(b'host', b'localhost').decode('latin-1')}"
 
+    @property
+    def trace_header(self) -> str | None:
+        """Developer Guide, "Amazon SQS and AWS X-Ray": what comes as an HTTP header goes with the message as AWSTraceHeader."""
+        header = self.headers.get(b"x-amzn-trace-id")
+        return header.decode("latin-1") if header else None
+
     async def stored(self, queue: "SqsQueue | None" = None) -> None:
         """Returns once everything done so far is as durable as promised.
 

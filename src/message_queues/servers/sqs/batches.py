@@ -52,7 +52,7 @@ async def send_message_batch(context: AwsContext, request: SendMessageBatchReque
     check_size(entries)
 
     def send(entry: SendMessageBatchRequestEntry) -> SendMessageBatchResultEntry:
-        return sent_entry(entry, queue.send(new_message(entry, queue.settings, context.account)))
+        return sent_entry(entry, queue.send(new_message(entry, queue.settings, context.account, context.trace_header)))
 
     successful, failed = each_for_itself(entries, send)
     await context.stored(queue)
@@ -107,7 +107,7 @@ def sent_entry(entry: SendMessageBatchRequestEntry, sent: Sent) -> SendMessageBa
         message_id=sent.message_id,
         md5_of_message_body=sent.md5_of_body,
         md5_of_message_attributes=sent.md5_of_attributes,
-        md5_of_message_system_attributes=sent.md5_of_system_attributes,
+        md5_of_message_system_attributes=sent.md5_of_system_attributes if entry.message_system_attributes else None,
         sequence_number=sent.sequence_number,
     )
 

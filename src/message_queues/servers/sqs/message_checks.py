@@ -37,8 +37,11 @@ MOST_DIGITS = 38
 LEAST_EXPONENT, GREATEST_EXPONENT = -128, 126
 
 
-def new_message(entry: Entry, settings: QueueSettings, sender_id: str) -> NewMessage:
-    """Raises MissingParameter, InvalidParameterValue, InvalidMessageContents."""
+def new_message(entry: Entry, settings: QueueSettings, sender_id: str, trace_header: str | None = None) -> NewMessage:
+    """`trace_header` is that of the request, which counts where the message has none.
+
+    Raises MissingParameter, InvalidParameterValue, InvalidMessageContents.
+    """
     text = entry.message_body
     if not text:
         raise MissingParameter("The request must contain the parameter MessageBody.")
@@ -54,7 +57,8 @@ def new_message(entry: Entry, settings: QueueSettings, sender_id: str) -> NewMes
     if not text.isprintable() and FORBIDDEN.search(text):
         raise InvalidMessageContents(forbidden_text())
     attributes = message_attributes(given) if given else ()
-    trace_header = checked_trace_header(entry.message_system_attributes) if entry.message_system_attributes else None
+    if entry.message_system_attributes:
+        trace_header = checked_trace_header(entry.message_system_attributes)
     check_ids(entry, settings)
     check_delay(entry.delay_seconds, settings)
     return NewMessage(

@@ -28,12 +28,12 @@ EVERYTHING = frozenset(("All", ".*", "*"))
 
 async def send_message(context: AwsContext, request: SendMessageRequest) -> SendMessageResponse:
     queue = find_queue(context, request.queue_url, "SendMessage")
-    sent = queue.send(new_message(request, queue.settings, context.account))
+    sent = queue.send(new_message(request, queue.settings, context.account, context.trace_header))
     await context.stored(queue)
     return SendMessageResponse(
         md5_of_message_body=sent.md5_of_body,
         md5_of_message_attributes=sent.md5_of_attributes,
-        md5_of_message_system_attributes=sent.md5_of_system_attributes,
+        md5_of_message_system_attributes=sent.md5_of_system_attributes if request.message_system_attributes else None,
         message_id=sent.message_id,
         sequence_number=sent.sequence_number,
     )

@@ -1,7 +1,7 @@
 """StartMessageMoveTask, CancelMessageMoveTask, ListMessageMoveTasks."""
 
 from message_queues.broker.sqs.move_tasks import MoveTask
-from message_queues.errors import InvalidParameterValue, MissingParameter
+from message_queues.errors import AccessDenied, InvalidParameterValue, MissingParameter
 from message_queues.protocols.sqs.requests import (
     CancelMessageMoveTaskRequest,
     CancelMessageMoveTaskResponse,
@@ -53,6 +53,8 @@ def own(context: AwsContext, arn: str) -> str:
         raise InvalidParameterValue(
             "You must use this format to specify the SourceArn: arn:<partition>:<service>:<region>:<account-id>:<resource-id>"
         )
+    if parts[4] != context.account:
+        raise AccessDenied(f"User: arn:aws:iam::{context.account}:root is not authorized to perform this action on resource: {arn}")
     return arn
 
 
