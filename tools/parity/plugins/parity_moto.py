@@ -24,12 +24,22 @@ class FreshServer:
         self._ready_file = Path(self._directory.name, "ready.json")
         self.log = Path(self._directory.name, "server.log")
         self._command = [*command, "--ready-file", str(self._ready_file)]
+        self._starts = 0
         self._process: subprocess.Popen[bytes] | None = None
+        self.is_fresh = False
+        """Nothing but the present test has used it."""
 
-    def restart(self) -> None:
-        self.stop()
+    def reset(self) -> None:
+        if not self.is_fresh:
+            self.stop()
+            self._start()
+            self.is_fresh = True
+
+    def _start(self) -> None:
+        self._starts += 1
+        data = Path(self._directory.name, str(self._starts))
         with self.log.open("ab") as output:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            self._process = subprocess.Popen([*self._command, "--data", str(data)], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._ready_file.exists():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -38,7 +48,8 @@ class FreshServer:
 
     def stop(self) -> None:
         if self._process is not None:
-            self._process.terminate()
+            # What it would take its time for, the next one does not need.
+            self._process.kill()
             self._process.wait()
             self._process = None
         self._ready_file.unlink(missing_ok=True)
@@ -55,6 +66,9 @@ class Plugin:
     def __init__(self, server: FreshServer) -> None:
         self._server = server
 
+    def pytest_runtest_setup(self) -> None:
+        self._server.is_fresh = False
+
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         log = self._server.end()
         if "Traceback" in log:
@@ -65,5 +79,5 @@ class Plugin:
 def pytest_configure(config: pytest.Config) -> None:
     if command := os.environ.get("PARITY_SERVE"):
         server = FreshServer(json.loads(command))
-        setattr(ServerModeMockAWS, "reset", lambda _: server.restart())  # noqa: B010 - a method is replaced, which mypy does not allow
+        setattr(ServerModeMockAWS, "reset", lambda _: server.reset())  # noqa: B010 - a method is replaced, which mypy does not allow
         config.pluginmanager.register(Plugin(server))
