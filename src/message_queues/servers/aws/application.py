@@ -80,7 +80,8 @@ class AwsApplication:
             body = await self._body(headers, receive) if method == "POST" else b""
             target = target_of(headers, query, body)
             credential = credential_of(headers, query)
-            target = target._replace(service=service_of(target, credential.service if credential else "", query, body))
+            if target.service is None:
+                target = target._replace(service=service_of(target, credential.service if credential else "", query, body))
             return await self._act(target, credential, scope, headers, body, receive, request_id)
         except ClientGone:
             raise
@@ -181,9 +182,7 @@ def piece_of(event: Scope) -> bytes:
 
 
 def service_of(target: Target, signed_for: str, query: bytes, body: bytes) -> str:
-    """What the request says; of two services with one action of that name, the one that it was signed for."""
-    if target.service is not None:
-        return target.service
+    """Of a request that does not say it: the one that it was signed for, or that has such an action."""
     if target.wire is Wire.JSON:
         raise invalid_action(target.action or "")
     if signed_for in (SQS, SNS, STS):
