@@ -321,6 +321,9 @@ def test_a_message_received_too_often_goes_to_the_dead_letter_queue(server: SqsS
     # So AWS tells it, where maxReceiveCount was given as a text too.
     told = attributes(sqs, queue, "RedrivePolicy")["RedrivePolicy"]
     assert told == f'{{"deadLetterTargetArn":"{arn(sqs, dead)}","maxReceiveCount":1}}'
+    with_number = json.dumps({"deadLetterTargetArn": arn(sqs, dead), "maxReceiveCount": 1})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": with_number})
+    assert attributes(sqs, queue, "RedrivePolicy")["RedrivePolicy"] == with_number
     assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [queue]
     sent = sqs.send_message(QueueUrl=queue, MessageBody="poison")
     assert len(received(sqs, queue)) == 1

@@ -50,6 +50,8 @@ def attributes_of(queue: SqsQueue) -> dict[str, str]:
 
 def rewritten(text: str) -> str:
     """AWS tells `maxReceiveCount` as a number, also where it was given as a text."""
+    if isinstance(json.loads(text)["maxReceiveCount"], int):
+        return text
     policy = redrive_policy(text)
     document = {"deadLetterTargetArn": policy.target_arn, "maxReceiveCount": policy.max_receive_count}
     return json.dumps(document, separators=(",", ":"))
