@@ -65,7 +65,8 @@ class ModelQueue:
     """Of a FIFO queue: when each key was sent."""
     positions: int = 0
     moving: list[ModelMessage] = field(default_factory=list)
-    stored: list[ModelMessage] = field(default_factory=list)
+    stored: list[tuple[ModelMessage, int, int, int]] = field(default_factory=list)
+    """What the disk has: messages, their receives, the first of them, and until when they are invisible."""
     stored_keys: dict[object, int] = field(default_factory=dict)
 
     # In
@@ -268,17 +269,22 @@ class ModelQueue:
     # The disk
 
     def flush(self) -> None:
-        self.stored = [replace(each) for each in self.messages]
+        self.stored = [(each, each.receives, each.first_ms, each.until_ms) for each in self.messages]
         self.stored_keys = dict(self.remembered)
+
+    def adopt(self, messages: list[ModelMessage]) -> None:
+        """The disk has these."""
+        self.messages = messages
+        self.stored = [(each, each.receives, each.first_ms, each.until_ms) for each in messages]
 
     def restart(self) -> None:
         self.messages = []
-        for stored in self.stored:
-            message = replace(stored, is_moving=False, is_shown=True, is_loaded=len(self.messages) < self.look_ahead)
-            if message.receives:
+        for stored, receives, first_ms, until_ms in self.stored:
+            message = replace(stored, receives=receives, is_moving=False, is_shown=True, is_loaded=len(self.messages) < self.look_ahead)
+            if receives:
                 # The disk knows whole seconds.
-                message.first_ms = message.sent_ms + (message.first_ms - message.sent_ms) // 1000 * 1000
-                message.until_ms = message.sent_ms + -(-(message.until_ms - message.sent_ms) // 1000) * 1000
+                message.first_ms = message.sent_ms + (first_ms - message.sent_ms) // 1000 * 1000
+                message.until_ms = message.sent_ms + -(-(until_ms - message.sent_ms) // 1000) * 1000
                 message.received_ms = message.first_ms
             self.messages.append(message)
         self.unshown, self.moving, self.waiters = [], [], []

@@ -287,7 +287,7 @@ class Simulation:
         """What is found lies between what was there before the write and what should be there after it."""
         found = {name: self._look(name) for name in self.models}
         for name, model in self.models.items():
-            before = Counter(each.body for each in model.stored)
+            before = Counter(each.body for each, *_ in model.stored)
             after = Counter(each.body for each in (*model.messages, *model.unshown) if not each.is_moving)
             dying = Counter(each.body for each in model.moving)
             bodies = Counter(each.body for each in found[name])
@@ -299,7 +299,7 @@ class Simulation:
         for name, model in self.models.items():
             unsure = {each.moved_key or each.key for each in model.unshown}
             there = {each.moved_key or each.key for each in found[name]}
-            model.stored = found[name]
+            model.adopt(found[name])
             model.stored_keys = {key: sent for key, sent in model.remembered.items() if key not in unsure or key in there}
             model.restart()
         self.handles = []

@@ -1,6 +1,5 @@
 """A message of SQS, as it is sent, kept and received."""
 
-from dataclasses import dataclass
 from hashlib import blake2b, md5
 from random import Random, SystemRandom
 from typing import Final, NamedTuple
@@ -23,8 +22,7 @@ class MessageAttribute(NamedTuple):
     """Of String and Number: the UTF-8 of the text."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     """What a sender sends, its contents checked."""
 
     body: bytes

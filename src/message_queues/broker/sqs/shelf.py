@@ -88,16 +88,27 @@ class Shelf:
         if message.attributes:
             size += sum(len(each.name) + len(each.data_type) + len(each.value) for each in message.attributes)
         (self._store or self._open_store()).append(position, write_message(message, delayed_until_ms, is_remembered), 0, True)
-        entry = Entry(position, message.sent_ms, delayed_until_ms, message, message.group_id, size)
-        self._take_up(size + ENTRY_BYTES)
-        return entry
+        cost = size + ENTRY_BYTES
+        self._residence.used_bytes += cost
+        resident_bytes = self.resident_bytes = self.resident_bytes + cost
+        if resident_bytes > self._bytes_to_note:
+            self._note_size()
+        return Entry(position, message.sent_ms, delayed_until_ms, message, message.group_id, size)
 
     # Out.
 
     def settle(self, entry: Entry) -> None:
         """The message is gone for ever."""
-        self.drop(entry)
-        self.settle_position(entry.position)
+        if entry.message is not None:
+            entry.message = None
+            cost = entry.size + ENTRY_BYTES
+            self._residence.used_bytes -= cost
+            self.resident_bytes -= cost
+        entry.is_gone = True
+        position = entry.position
+        self.known.pop(position, None)
+        if self._store is not None:
+            self._store.acknowledge(position, 0, PERSISTENT)
 
     def drop(self, entry: Entry) -> None:
         """The message is in memory no longer, nor will it be."""
@@ -170,8 +181,12 @@ class Shelf:
         self._residence.used_bytes += cost
         self.resident_bytes += cost
         if self.resident_bytes > self._bytes_to_note:
-            self._bytes_to_note = NEVER
-            self._residence.note(self)
+            self._note_size()
+
+    def _note_size(self) -> None:
+        """This one is large enough to be asked for room."""
+        self._bytes_to_note = NEVER
+        self._residence.note(self)
 
     # What is paged out.
 
