@@ -38,7 +38,12 @@ def running_endpoint() -> Iterator[Endpoint]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                # Who sends it was killed.
+                self.close_connection = True
+                return
             endpoint.delivered.append(Delivered(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             self.send_response(endpoint.status)
             self.send_header("Content-Length", "0")
@@ -47,7 +52,11 @@ def running_endpoint() -> Iterator[Endpoint]:
         def log_message(self, *arguments: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: object, client_address: object) -> None:
+            """Connections of a killed server break."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     endpoint.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

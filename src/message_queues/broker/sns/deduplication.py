@@ -1,6 +1,8 @@
 """What a FIFO topic was told in the last five minutes: the same deduplication id again is answered as before, and delivered to nobody.
 
-It outlives restarts. A record of the store is a `_Told` in MessagePack; it is acknowledged when its time is over.
+It outlives restarts. A message is kept here only after it is durable in the queues that it went to: a crash between the two may deliver it
+again, to standard queues, and never makes a duplicate of what was not delivered. A record of the store is a `_Told` in MessagePack; it is
+acknowledged when its time is over.
 """
 
 from typing import Final
@@ -33,8 +35,8 @@ class Deduplication:
     def __init__(self, stores: StoreHome, directory: str) -> None:
         """With what `directory` holds, which need not exist. Raises StorageError and DamagedFile."""
         self._directory = directory
-        self._told: dict[tuple[str, str], tuple[int, _Told]] = {}
-        """With the position, by group and id, the oldest first."""
+        self._told: dict[tuple[str, str], tuple[int | None, _Told]] = {}
+        """With the position, if it is kept, by group and id, the oldest first."""
         self._store = MessageStore(stores, directory, lambda data, start, end: 0)
         self._next_position = self._store.next_position
         self._load()
@@ -46,16 +48,21 @@ class Deduplication:
         return None if found is None else Published(found[1].message_id, found[1].sequence_number)
 
     def note(self, group_id: str, deduplication_id: str, published: Published, now_ms: int) -> None:
+        """For as long as this server runs."""
         told = _Told(now_ms, group_id, deduplication_id, published.message_id, published.sequence_number or "")
-        self._store.append(self._next_position, (_encode(told), b"", b""), 0, True)
-        self._told[group_id, deduplication_id] = self._next_position, told
-        self._next_position += 1
+        self._told[group_id, deduplication_id] = None, told
+
+    def keep(self, group_id: str, deduplication_id: str) -> None:
+        """What was noted is durable where it went to: it outlives the server."""
+        noted = self._told.get((group_id, deduplication_id))
+        if noted is not None and noted[0] is None:
+            self._store.append(self._next_position, (_encode(noted[1]), b"", b""), 0, True)
+            self._told[group_id, deduplication_id] = self._next_position, noted[1]
+            self._next_position += 1
 
     def forget(self, group_id: str, deduplication_id: str) -> None:
         """The publisher hears that it failed, and may try again."""
-        noted = self._told.pop((group_id, deduplication_id), None)
-        if noted is not None:
-            self._store.acknowledge(noted[0], 0, PERSISTENT)
+        self._told.pop((group_id, deduplication_id), None)
 
     def close(self) -> None:
         self._store.close()
@@ -79,4 +86,5 @@ class Deduplication:
             over.append(key)
         for key in over:
             position, _ = self._told.pop(key)
-            self._store.acknowledge(position, 0, PERSISTENT)
+            if position is not None:
+                self._store.acknowledge(position, 0, PERSISTENT)

@@ -199,11 +199,13 @@ class SnsTopics:
         position = archive.append(notification) if archive is not None else 0
 
         def stored(failures: Failures) -> None:
+            if not failures:
+                deduplication.keep(scope, deduplication_id)
+                return
             # Whatever it was that failed: who published it is told so, and what comes again is to be no duplicate.
-            if failures:
-                deduplication.forget(scope, deduplication_id)
-                if archive is not None:
-                    archive.withdraw(position)
+            deduplication.forget(scope, deduplication_id)
+            if archive is not None:
+                archive.withdraw(position)
 
         self._home.stores.group_commit.when_durable(stored)
         self.subscriptions.fan_out.notify(topic, notification, self._live(topic))
