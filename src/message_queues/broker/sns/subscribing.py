@@ -2,6 +2,7 @@
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from message_queues.broker.sns.arns import FIFO_SUFFIX
 from message_queues.broker.sns.subscription import HTTP, PROTOCOLS
@@ -57,10 +58,14 @@ def _check_queue(topic: Topic, endpoint: str) -> None:
 
 
 def _check_url(protocol: str, endpoint: str) -> None:
-    start = f"{protocol}://"
-    if not endpoint.startswith(start):
+    if not endpoint.startswith(f"{protocol}://"):
         raise InvalidParameterValue("Invalid parameter: Endpoint must match the specified protocol")
-    if endpoint == start or any(ord(character) <= 32 for character in endpoint):
+    try:
+        parts = urlsplit(endpoint)
+        is_url = bool(parts.hostname) and parts.port != 0 and not any(ord(character) <= 32 for character in endpoint)
+    except ValueError:
+        is_url = False
+    if not is_url:
         raise InvalidParameterValue("Invalid parameter: Unreachable Endpoint")
 
 
