@@ -146,6 +146,17 @@ def test_a_group_goes_on_behind_its_dead_letter(world: SqsWorld) -> None:
     assert world.bodies(10, "dead.fifo") == ["1"]
 
 
+def test_a_dead_letter_of_a_fifo_queue_has_its_message_id_for_deduplication(world: SqsWorld) -> None:
+    """Developer Guide: "the original message's deduplication ID will be replaced with the original message's ID"."""
+    with_dead_letters(world, ".fifo")
+    world.send_all("m", name="q.fifo", group="g")
+    world.receive(name="q.fifo")
+    world.advance(30)
+    world.receive(name="q.fifo")
+    (received,) = world.receive(name="dead.fifo")
+    assert received.message.deduplication_id == received.message.message_id
+
+
 def test_queues_may_be_each_others_dead_letter_queue(world: SqsWorld) -> None:
     one, two = with_dead_letters(world, ".fifo")
     world.queues.set_attributes(two, {"RedrivePolicy": json.dumps({"deadLetterTargetArn": one.arn, "maxReceiveCount": 1})})

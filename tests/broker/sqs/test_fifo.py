@@ -29,7 +29,7 @@ def send(world: SqsWorld, *bodies: str, group: str = "g", name: str = Q) -> None
 
 
 def test_a_receive_takes_as_many_of_one_group_as_possible_and_then_of_the_next(world: SqsWorld) -> None:
-    """Developer Guide: "Amazon SQS first attempts to return as many messages with the same message group ID as possible"."""
+    """Developer Guide: "as many messages with the same message group ID as possible"."""
     send(world, "a1", group="a")
     send(world, "b1", group="b")
     send(world, "a2", group="a")

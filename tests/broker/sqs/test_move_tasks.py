@@ -49,7 +49,7 @@ def test_dead_letters_go_back_to_where_they_came_from(world: SqsWorld, suffix: s
     found = task(world, dead)
     assert (found.status, found.moved, found.to_move, found.failure_reason) == ("COMPLETED", 5, 5, None)
     received = world.receive(10, queue.name.name)
-    # "redriven messages are considered new messages with a new messageID and enqueueTime"
+    # "All redriven messages are considered new messages with a new messageID and enqueueTime"
     assert [each.message.body for each in received] == [b"0", b"1", b"2", b"3", b"4"]
     assert received[0].message.message_id != old.message.message_id
     assert received[0].receive_count == 1

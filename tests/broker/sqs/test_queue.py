@@ -202,7 +202,7 @@ def test_a_short_poll_is_refused_when_too_many_are_in_flight() -> None:
 
 
 def test_a_long_poll_waits_while_too_many_are_in_flight() -> None:
-    """Developer Guide, "In-flight messages": with long polling "Amazon SQS returns no error messages", but no new messages either."""
+    """Developer Guide, "Amazon SQS visibility timeout", of long polling: no error, and no new messages until fewer are in flight."""
     world = SqsWorld(most_in_flight=2)
     world.create()
     world.send_all(*"abc")

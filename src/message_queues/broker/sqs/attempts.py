@@ -1,8 +1,9 @@
 """Receives of a FIFO queue that may be tried again: the same ReceiveRequestAttemptId within five minutes gets the same messages.
 
-Source: API reference, ReceiveMessage, ReceiveRequestAttemptId: "it is possible to retry the same set of messages, even if their visibility
-timeout has not yet expired"; "if a retry … occurs within the deduplication interval, it resets the visibility timeout"; if messages were
-deleted, or their visibility was changed, the attempt is a new one. Kept in memory: after a restart an attempt is a new one, too.
+Source: API reference, ReceiveMessage, ReceiveRequestAttemptId: "it is possible to retry the same action with an identical
+ReceiveRequestAttemptId to retrieve the same set of messages, even if their visibility timeout has not yet expired"; "If a retry occurs
+within the deduplication interval, it resets the visibility timeout". If one of the messages was deleted, or its visibility was changed, the
+attempt is a new one. Kept in memory: after a restart an attempt is a new one, too.
 """
 
 from collections.abc import Sequence

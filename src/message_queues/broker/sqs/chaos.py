@@ -1,9 +1,9 @@
 """What the real service may do and this one does not, unless it is asked to: by a seed, so that a run can be repeated.
 
-Source: Developer Guide: "Amazon SQS at-least-once delivery" (a copy now and then), "Amazon SQS short and long polling" (a short poll asks a
-part of the servers and may miss messages), standard queues' "best-effort ordering", and API reference, SetQueueAttributes: "the change can
-take up to 60 seconds to propagate". FIFO queues keep their promises, and are throttled: 300 calls a second of an action without high
-throughput.
+Source: Developer Guide, "Amazon SQS at-least-once delivery": "you might get that message copy again"; "Amazon SQS short and long polling":
+a short poll asks a part of the servers, and may miss messages; standard queues keep the order at best effort. API reference,
+SetQueueAttributes: "the change can take up to 60 seconds for most of the attributes to propagate". FIFO queues keep their promises, and are
+throttled: 300 calls a second of an action without high throughput.
 """
 
 from random import Random
@@ -26,7 +26,7 @@ class Chaos:
         return self._random.random() < DUPLICATE_SHARE
 
     def survives_deletion(self) -> bool:
-        """ "The copy of the message isn't deleted on that unavailable server, and you might get that message copy again"."""
+        """A server that has a copy of the message did not hear of it."""
         return self._random.random() < SURVIVING_SHARE
 
     def misses(self) -> bool:

@@ -1,9 +1,8 @@
 """The messages of a FIFO queue that can be received, by message group.
 
-Source: Developer Guide, "FIFO queue delivery logic": "Amazon SQS first attempts to return as many messages with the same message group ID
-as possible"; "When you receive a message with a message group ID, no more messages for the same message group ID are returned unless you
-delete the message, or it becomes visible." A group one of whose messages is in flight is blocked, however the others of the same receive
-have ended. Groups come in the order of their oldest messages.
+Source: Developer Guide, "FIFO queue delivery logic in Amazon SQS": a receive returns "as many messages with the same message group ID as
+possible", then others; and no more of a group until those that were received are deleted or visible again. A group is blocked while one of
+its messages is in flight, however the others of the same receive have ended. Groups come in the order of their oldest messages.
 
 A FIFO queue looks at its first 120,000 messages (`look_ahead`); the entries of these are in memory, their messages as far as there is
 room. All others are paged out, see shelf.py. The delay is the queue's, and changes with it.

@@ -130,21 +130,25 @@ class SqsQueue:
             raise InvalidParameterValue(
                 "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
             )
-        # "Amazon SQS uses a SHA-256 hash to generate the message deduplication ID using the body of the message (but not the attributes)."
+        # "Amazon SQS uses a SHA-256 hash to generate the MessageDeduplicationId using the body of the message (but not the attributes …)."
         return sha256(new.body, usedforsecurity=False).hexdigest()
 
     def take_dead_letter(self, message: SqsMessage, receives: int, first_received_ms: int, source_arn: str) -> None:
         """A message that another queue could not get rid of. It is durable with the next group commit; see `is_failing`.
 
         Developer Guide, "Using dead-letter queues": "For standard queues, the expiration of a message is always based on its original
-        enqueue timestamp"; "For FIFO queues, the enqueue timestamp resets when the message is moved".
+        enqueue timestamp"; "For FIFO queues, the enqueue timestamp resets when the message is moved". "When a message is moved
+        from a FIFO queue to a FIFO DLQ, the original message's deduplication ID will be replaced with the original message's ID."
         """
         sent_ms = self._home.clock.now_ms() if self.settings.is_fifo else message.sent_ms
-        self._take(message.moved(message.id_bytes, sent_ms, source_arn, receives, first_received_ms))
+        dead = message.moved(message.id_bytes, sent_ms, source_arn, receives, first_received_ms)
+        if self.settings.is_fifo:
+            dead.deduplication_id = message.message_id
+        self._take(dead)
 
     def take_moved(self, message: SqsMessage, task_id: str) -> None:
-        """A message that a move task brings. Developer Guide, "Configuring a dead-letter queue redrive": "redriven messages are considered
-        new messages with a new messageID and enqueueTime"."""
+        """A message that a move task brings. Developer Guide, "… configure a dead-letter queue redrive": "All redriven messages are
+        considered new messages with a new messageID and enqueueTime"."""
         self._take(message.moved(moved_id(message.id_bytes, task_id), self._home.clock.now_ms(), None, 0, 0))
 
     def _take(self, message: SqsMessage) -> None:
@@ -175,8 +179,9 @@ class SqsQueue:
         """Calls `done` at once if a message is visible or nothing is waited for; else when one comes, the longest waiting first, or
         time is over. Who is told answers once everything is durable.
 
-        Raises OverLimit: 120,000 messages are in flight in a standard queue ("short polling … returns the OverLimit error"; a long poll
-        waits, and a FIFO queue returns nothing). Raises RequestThrottled.
+        Raises OverLimit if 120,000 messages of a standard queue are in flight: API reference, "If you reach this limit, Amazon SQS returns
+        the OverLimit error message". A long poll waits instead (Developer Guide, "Amazon SQS visibility timeout"); and of FIFO queues
+        "Amazon SQS returns no error messages". Raises RequestThrottled.
         """
         now_ms = self._tick()
         waiting = Waiting(count, visibility_s, attempt_id, done)
@@ -290,7 +295,7 @@ class SqsQueue:
         return [self._told(entry) for entry in entries]
 
     def _check_throttle(self, action: str, now_ms: int) -> None:
-        """Developer Guide, "Amazon SQS message quotas": "300 API calls per second per API method" of a FIFO queue without high throughput.
+        """Developer Guide, "Amazon SQS message quotas": 300 calls a second of each action on a FIFO queue without high throughput.
         Only where chaos is asked for: a laptop has no need to be protected."""
         if self._home.chaos is not None and not self.settings.is_high_throughput and not self._throttle.admits(action, now_ms):
             raise RequestThrottled("Rate exceeded.")
@@ -340,7 +345,7 @@ class SqsQueue:
         if receipt.position not in self._stock.leases:
             raise MessageNotInflight("The message referred to isn't in flight.")
         until_ms = now_ms + seconds * 1000
-        # "Keep in mind that you have a maximum of 12 hours … from the time you receive the message."
+        # Developer Guide, "Amazon SQS visibility timeout": 12 hours in all from the receive on; a change does not begin them anew.
         if until_ms > entry.received_ms + LONGEST_INVISIBILITY_MS:
             raise InvalidParameterValue(
                 f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is beyond "

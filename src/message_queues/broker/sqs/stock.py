@@ -219,8 +219,8 @@ class Stock:
     def sweep(self, now_ms: int) -> None:
         """Messages that are over their retention go, whatever their state, the oldest first: a part of them, if there are many.
 
-        Developer Guide: "Amazon SQS automatically deletes messages that have been in a queue for more than the maximum message retention
-        period".
+        API reference, DeleteMessage: "Amazon SQS automatically deletes messages left in a queue longer than the retention period configured
+        for the queue"; a message in flight is in the queue.
         """
         last_second = last_over(now_ms, self.settings.retention_s)
         oldest = self.ages.oldest_second()
