@@ -64,6 +64,8 @@ class ModelQueue:
     remembered: dict[object, int] = field(default_factory=dict)
     """Of a FIFO queue: when each key was sent."""
     positions: int = 0
+    read_to: int = 0
+    """Of a FIFO queue: where it reads on for what it does not look at yet."""
     moving: list[ModelMessage] = field(default_factory=list)
     stored: list[tuple[ModelMessage, int, int, int]] = field(default_factory=list)
     """What the disk has: messages, their receives, the first of them, and until when they are invisible."""
@@ -111,10 +113,16 @@ class ModelQueue:
     def _appear(self) -> None:
         for message in self.unshown:
             message.is_shown = True
-            everything_is_loaded = all(each.is_loaded for each in self.messages)
-            self.messages.append(message)
-            message.is_loaded = everything_is_loaded and self._loaded_count() < self.look_ahead
+            self._stand(message)
         self.unshown = []
+
+    def _stand(self, message: ModelMessage) -> None:
+        everything_is_loaded = all(each.is_loaded for each in self.messages)
+        self.messages.append(message)
+        # What was received by an earlier life of the server is looked at, wherever it stands.
+        message.is_loaded = bool(message.receives) or (everything_is_loaded and self._loaded_count() < self.look_ahead)
+        if everything_is_loaded and not message.is_loaded:
+            self.read_to = message.position
 
     def _move_away(self) -> None:
         for message in self.moving:
@@ -192,12 +200,15 @@ class ModelQueue:
         return sum(each.is_loaded for each in self.messages)
 
     def _load_more(self, now_ms: int) -> bool:
+        """Reads on where reading ended, as many as there is room for, those that are looked at anyway included."""
         loaded = [each for each in self.messages if each.is_loaded]
-        rest = [each for each in self.messages if not each.is_loaded]
-        if not rest or len(loaded) >= self.look_ahead or any(self.is_delayed(each, now_ms) for each in loaded):
+        if len(loaded) == len(self.messages) or len(loaded) >= self.look_ahead or any(self.is_delayed(each, now_ms) for each in loaded):
             return False
-        for message in rest[: self.look_ahead - len(loaded)]:
+        first = next(each.position for each in self.messages if not each.is_loaded)
+        read = [each for each in self.messages if each.position >= min(self.read_to, first)]
+        for message in read[: self.look_ahead - len(loaded)]:
             message.is_loaded = True
+            self.read_to = message.position + 1
         return True
 
     def find(self, handle: tuple[int, int]) -> ModelMessage | None:
@@ -280,13 +291,13 @@ class ModelQueue:
     def restart(self) -> None:
         self.messages = []
         for stored, receives, first_ms, until_ms in self.stored:
-            message = replace(stored, receives=receives, is_moving=False, is_shown=True, is_loaded=len(self.messages) < self.look_ahead)
+            message = replace(stored, receives=receives, is_moving=False, is_shown=True, is_loaded=False)
             if receives:
                 # The disk knows whole seconds.
                 message.first_ms = message.sent_ms + (first_ms - message.sent_ms) // 1000 * 1000
                 message.until_ms = message.sent_ms + -(-(until_ms - message.sent_ms) // 1000) * 1000
                 message.received_ms = message.first_ms
-            self.messages.append(message)
+            self._stand(message)
         self.unshown, self.moving, self.waiters = [], [], []
         self.remembered = dict(self.stored_keys)
         self._offering.clear()

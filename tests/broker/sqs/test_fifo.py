@@ -230,6 +230,21 @@ def test_groups_may_have_ids_of_their_own() -> None:
     assert sorted(world.bodies(10, Q)) == ["a", "b"]
 
 
+def test_a_deleted_message_is_gone_at_once_also_for_the_sweep_before_its_trace_is_durable() -> None:
+    world = SqsWorld(memory())
+    queue = world.create(Q, MessageRetentionPeriod=60, VisibilityTimeout=600)
+    send(world, "1", "2", "3")
+    (received,) = world.receive(1, Q)
+    queue.delete(received.receipt_handle)
+    assert [each.message.body for each in queue.peek(10)] == [b"2", b"3"]
+    world.clock.set(world.clock.now_ms() + 61_000)
+    world.timers.fire_due()
+    assert (world.counts(Q), queue.oldest_age_s()) == ((0, 0, 0), 0)
+    world.turn()
+    world.restart()
+    assert world.counts(Q) == (0, 0, 0)
+
+
 # Delay
 
 

@@ -32,6 +32,7 @@ class Shelf:
     __slots__ = (
         "_bytes_to_note",
         "_directory",
+        "_going",
         "_home",
         "_is_fifo",
         "_residence",
@@ -62,6 +63,7 @@ class Shelf:
         self._shrink = shrink
         self.resident_bytes = 0
         self._bytes_to_note = home.residence.noted_bytes
+        self._going: set[int] = set()
         self.known: dict[int, Entry] = {}
         self.paged_count = 0
         """Visible ones that nobody holds."""
@@ -117,8 +119,14 @@ class Shelf:
         entry.is_gone = True
         self.known.pop(entry.position, None)
 
+    def hide(self, entry: Entry) -> None:
+        """The message is gone for everybody but the disk, until `settle_position`."""
+        self.drop(entry)
+        self._going.add(entry.position)
+
     def settle_position(self, position: int) -> None:
         """Of a message that nobody holds."""
+        self._going.discard(position)
         if self._store is not None:
             self._store.acknowledge(position, 0, PERSISTENT)
 
@@ -133,6 +141,7 @@ class Shelf:
         for entry in self.known.values():
             entry.is_gone = True
         self.known.clear()
+        self._going.clear()
         if self._store is not None:
             self._store.purge(0)
         self._residence.used_bytes -= self.resident_bytes
@@ -257,8 +266,11 @@ class Shelf:
 
     def _chunk(self, position: int, at_most: int = CHUNK_MESSAGES) -> list[StoredMessage]:
         found = self._store.read(position, at_most, CHUNK_BYTES) if self._store is not None else []
-        if found and found[-1][0] >= self.shown_end:
-            found = [stored for stored in found if stored[0] < self.shown_end]
+        if found and (found[-1][0] >= self.shown_end or self._going):
+            shown = [stored for stored in found if stored[0] < self.shown_end and stored[0] not in self._going]
+            if not shown and found[-1][0] < self.shown_end:
+                return self._chunk(found[-1][0] + 1, at_most)
+            return shown
         return found
 
     def entry_of(self, stored: StoredMessage) -> Entry:

@@ -140,7 +140,7 @@ class Stock:
         if self.deduplication is None or not self._leaves_trace(entry, now_ms):
             self.shelf.settle(entry)
             return
-        self.shelf.drop(entry)
+        self.shelf.hide(entry)
         self._home.group_commit.when_durable(partial(self._traced, entry.position))
 
     def _leaves_trace(self, entry: Entry, now_ms: int) -> bool:
