@@ -113,6 +113,19 @@ def test_subscription_attributes(sns: Any, topic: str) -> None:
     assert refusal(sns.set_subscription_attributes, **wrong) == ("InvalidParameter", "Invalid parameter: AttributeName", 400)
 
 
+def test_a_subscription_is_in_its_region_alone(server: SqsServer, sns: Any, topic: str) -> None:
+    arn = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:000000000000:q")["SubscriptionArn"]
+    west = server.client(service="sns", region="us-west-2")
+    missing = ("NotFound", "Subscription does not exist", 404)
+    assert refusal(west.get_subscription_attributes, SubscriptionArn=arn) == missing
+    raw = {"AttributeName": "RawMessageDelivery", "AttributeValue": "true"}
+    assert refusal(west.set_subscription_attributes, SubscriptionArn=arn, **raw) == missing
+    west.unsubscribe(SubscriptionArn=arn)
+    assert sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]["RawMessageDelivery"] == "false"
+    sns.unsubscribe(SubscriptionArn=arn)
+    assert refusal(sns.get_subscription_attributes, SubscriptionArn=arn) == missing
+
+
 def test_what_is_not_served_says_so(sns: Any) -> None:
     code, text, _ = refusal(sns.list_platform_applications)
     assert code == "InvalidAction"

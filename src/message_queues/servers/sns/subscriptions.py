@@ -6,7 +6,7 @@ from typing import Final
 from message_queues.broker.sns.arns import elements_of
 from message_queues.broker.sns.subscription import Subscription
 from message_queues.broker.sns.subscriptions import Subscriptions
-from message_queues.errors import AccessDenied, InvalidParameterValue
+from message_queues.errors import AccessDenied, InvalidParameterValue, ResourceNotFound
 from message_queues.protocols.sns import requests as sns
 from message_queues.servers.aws.context import AwsContext
 from message_queues.servers.sns.access import topic_for
@@ -50,6 +50,9 @@ async def unsubscribe(context: AwsContext, request: sns.UnsubscribeRequest) -> N
     subscription = subscriptions.by_arn.get(arn or "")
     if subscription is None or subscription.is_deactivated:
         return
+    # Who follows the link in a message names no region.
+    if context.access_key and not _is_here(context, subscription):
+        return
     if context.access_key:
         _check_owner(context, "Unsubscribe", subscription)
         subscriptions.unsubscribe(subscription)
@@ -64,19 +67,15 @@ async def unsubscribe(context: AwsContext, request: sns.UnsubscribeRequest) -> N
 async def get_subscription_attributes(
     context: AwsContext, request: sns.GetSubscriptionAttributesRequest
 ) -> sns.GetSubscriptionAttributesResponse:
-    subscriptions = _of(context)
-    subscription = subscriptions.named(request.subscription_arn)
-    _check_owner(context, "GetSubscriptionAttributes", subscription)
-    return sns.GetSubscriptionAttributesResponse(attributes=subscriptions.described(subscription))
+    subscription = _named(context, "GetSubscriptionAttributes", request.subscription_arn)
+    return sns.GetSubscriptionAttributesResponse(attributes=_of(context).described(subscription))
 
 
 async def set_subscription_attributes(context: AwsContext, request: sns.SetSubscriptionAttributesRequest) -> None:
-    subscriptions = _of(context)
-    subscription = subscriptions.named(request.subscription_arn)
-    _check_owner(context, "SetSubscriptionAttributes", subscription)
+    subscription = _named(context, "SetSubscriptionAttributes", request.subscription_arn)
     if request.attribute_name is None:
         raise null_value("attributeName")
-    subscriptions.set_attribute(subscription, request.attribute_name, request.attribute_value or "")
+    _of(context).set_attribute(subscription, request.attribute_name, request.attribute_value or "")
     await context.stored()
 
 
@@ -98,9 +97,21 @@ def _of(context: AwsContext) -> Subscriptions:
     return context.broker.sns.subscriptions
 
 
+def _named(context: AwsContext, action: str, arn: str | None) -> Subscription:
+    """Raises InvalidParameterValue, ResourceNotFound and AccessDenied."""
+    subscription = _of(context).named(arn)
+    if not _is_here(context, subscription):
+        raise ResourceNotFound("Subscription does not exist")
+    _check_owner(context, action, subscription)
+    return subscription
+
+
+def _is_here(context: AwsContext, subscription: Subscription) -> bool:
+    return subscription.arn.split(":")[3] == context.region
+
+
 def _is_listed(context: AwsContext, subscription: Subscription) -> bool:
-    region = subscription.arn.split(":")[3]
-    return subscription.owner == context.account and region == context.region and not subscription.is_deactivated
+    return subscription.owner == context.account and _is_here(context, subscription) and not subscription.is_deactivated
 
 
 def _listed(subscription: Subscription) -> sns.Subscription:
