@@ -180,3 +180,33 @@ def md5_of_system_attributes(trace_header: str) -> str:
     name, data_type, value = b"AWSTraceHeader", b"String", trace_header.encode()
     pieces = [len(name).to_bytes(4), name, len(data_type).to_bytes(4), data_type, b"\x01", len(value).to_bytes(4), value]
     return md5_of(b"".join(pieces))
+
+
+def accepted(id_bytes: bytes, new: NewMessage, sent_ms: int, sequence_number: int | None) -> SqsMessage:
+    """What was sent, as a queue has it."""
+    return SqsMessage(
+        id_bytes,
+        new.body,
+        new.attributes,
+        md5_of(new.body),
+        new.md5_of_attributes,
+        sent_ms,
+        sequence_number,
+        new.group_id,
+        new.deduplication_id,
+        new.sender_id,
+        new.trace_header,
+        None,
+    )
+
+
+def answer(message_id: str, md5_of_body: str, new: NewMessage, sequence_number: int | None) -> Sent:
+    """What the sender is told."""
+    trace_header = new.trace_header
+    return Sent(
+        message_id,
+        md5_of_body,
+        new.md5_of_attributes,
+        md5_of_system_attributes(trace_header) if trace_header is not None else None,
+        None if sequence_number is None else str(sequence_number),
+    )

@@ -29,9 +29,10 @@ from message_queues.broker.sqs.message import (
     Seen,
     Sent,
     SqsMessage,
+    accepted,
+    answer,
     fifo_id,
     md5_of,
-    md5_of_system_attributes,
     moved_id,
     new_id,
     uuid_text,
@@ -102,9 +103,9 @@ class SqsQueue:
         if self._stock.deduplication is not None:
             return self._send_once(new, self._stock.deduplication, now_ms)
         delay_s = self.settings.delay_s if new.delay_s is None else new.delay_s
-        message = _message(new_id(), new, now_ms, None)
+        message = accepted(new_id(), new, now_ms, None)
         self._stock.add(message, now_ms + delay_s * 1000 if delay_s else 0)
-        return _sent(message.message_id, message.md5_of_body, new, None)
+        return answer(message.message_id, message.md5_of_body, new, None)
 
     def _send_once(self, new: NewMessage, deduplication: Deduplication, now_ms: int) -> Sent:
         self._check_throttle("SendMessage", now_ms)
@@ -113,13 +114,13 @@ class SqsQueue:
         position = deduplication.position_of(key, now_ms)
         if position is not None:
             # The sums are of what was sent now: SDKs check them.
-            return _sent(uuid_text(fifo_id(self.queue_id, position)), md5_of(new.body), new, SEQUENCE_BASE + position)
+            return answer(uuid_text(fifo_id(self.queue_id, position)), md5_of(new.body), new, SEQUENCE_BASE + position)
         position = self._stock.shelf.next_position
-        message = _message(fifo_id(self.queue_id, position), new, now_ms, SEQUENCE_BASE + position)
+        message = accepted(fifo_id(self.queue_id, position), new, now_ms, SEQUENCE_BASE + position)
         message.deduplication_id = deduplication_id
         deduplication.remember(key, position, now_ms, now_ms)
         self._stock.add(message, 0)
-        return _sent(message.message_id, message.md5_of_body, new, message.sequence_number)
+        return answer(message.message_id, message.md5_of_body, new, message.sequence_number)
 
     def _deduplication_id(self, new: NewMessage) -> str:
         if new.group_id is None:
@@ -507,31 +508,3 @@ class SqsQueue:
         if self._timer is not None:
             self._timer.cancel()
         self._room.dismiss_all()
-
-
-def _message(id_bytes: bytes, new: NewMessage, sent_ms: int, sequence_number: int | None) -> SqsMessage:
-    return SqsMessage(
-        id_bytes,
-        new.body,
-        new.attributes,
-        md5_of(new.body),
-        new.md5_of_attributes,
-        sent_ms,
-        sequence_number,
-        new.group_id,
-        new.deduplication_id,
-        new.sender_id,
-        new.trace_header,
-        None,
-    )
-
-
-def _sent(message_id: str, md5_of_body: str, new: NewMessage, sequence_number: int | None) -> Sent:
-    trace_header = new.trace_header
-    return Sent(
-        message_id,
-        md5_of_body,
-        new.md5_of_attributes,
-        md5_of_system_attributes(trace_header) if trace_header is not None else None,
-        None if sequence_number is None else str(sequence_number),
-    )
