@@ -1,8 +1,8 @@
-"""This project's SQS server beside moto, ministack and a null server, in one run on one machine.
+"""This project's SQS server beside moto, ministack and null servers, in one run on one machine.
 
 Every figure is the median of its rounds; within a round all servers get the same load, one after the other. The load comes from a process
 of its own (benchmarks/sqs_load.py), by boto3 or over plain HTTP, and shares the machine's cores with the server. Bodies have 100 bytes.
-This project's server keeps everything on disk; the others keep it in memory, and the null server nothing at all.
+This project's server keeps everything on disk; the others keep it in memory, and the null servers nothing at all.
 
     python -m benchmarks.sqs [--only boto3,raw,…] [--quick] [--json FILE] [--write-readme]
 """
@@ -20,7 +20,6 @@ from pathlib import Path
 from benchmarks.comparison import Row, Target, at_least_times, at_most, machine, replace_between_marks, table
 from benchmarks.loads import LoadFailed, outcome_of, start_load
 from benchmarks.sqs_peers import OurServer, PeerFailed, ministack_server, moto_server, null_server, our_server
-from tools.aws_peers import free_port
 
 README = Path(__file__).with_name("README.md")
 MIB = 2**20
@@ -80,7 +79,8 @@ def measure_boto3(bench: Bench) -> None:
     tens: dict[str, list[float]] = {}
     with ExitStack() as stack:
         servers = {"ours": stack.enter_context(our_server(bench.directory / "boto3")).address}
-        servers["the null server"] = stack.enter_context(null_server(free_port()))
+        servers["a null application"] = stack.enter_context(null_server("asgi"))
+        servers["a null socket"] = stack.enter_context(null_server("bare"))
         servers["moto"] = stack.enter_context(moto_server())
         servers["ministack"] = stack.enter_context(ministack_server())
         for _ in range(bench.effort.rounds):
@@ -88,14 +88,14 @@ def measure_boto3(bench: Bench) -> None:
                 count = bench.effort.boto3_messages
                 one_by_one.setdefault(name, []).append(run_load(address, "one-by-one", "bench", count)["per_second"])
                 tens.setdefault(name, []).append(run_load(address, "tens", "bench", count * 5)["per_second"])
-    targets = {"the null server": at_least_times(0.9)}
+    targets = {"a null application": at_least_times(0.9)}
     bench.beside("boto3", "send, receive, delete one at a time", "messages/s", one_by_one, targets)
     bench.beside("boto3", "send, receive, delete ten at a time", "messages/s", tens, targets)
 
 
 def measure_raw(bench: Bench) -> None:
     """What the server does when the client costs little: the server has one core to itself, the load the other."""
-    singles: dict[str, list[float]] = {"ours": [], "the null server": []}
+    singles: dict[str, list[float]] = {"ours": [], "a null application": []}
     synced: list[float] = []
     tens: list[float] = []
     taken: list[float] = []
@@ -103,11 +103,11 @@ def measure_raw(bench: Bench) -> None:
     with ExitStack() as stack:
         ours = stack.enter_context(our_server(bench.directory / "raw", core=0))
         fsynced = stack.enter_context(our_server(bench.directory / "raw-fsync", fsync=True, core=0))
-        null = stack.enter_context(null_server(free_port()))
+        null = stack.enter_context(null_server("asgi"))
         for number in range(bench.effort.rounds):
             queue = f"raw-{number}"
             singles["ours"].append(run_load(ours.address, "send", queue, count, "--connections", 16)["per_second"])
-            singles["the null server"].append(run_load(null, "send", "null", count, "--connections", 16)["per_second"])
+            singles["a null application"].append(run_load(null, "send", "null", count, "--connections", 16)["per_second"])
             synced.append(run_load(fsynced.address, "send", queue, count, "--connections", 16)["per_second"])
             tens.append(run_load(ours.address, "send-tens", queue, count, "--connections", 16)["per_second"])
             taken.append(run_load(ours.address, "take", queue, count)["per_second"])
@@ -185,7 +185,7 @@ SECTIONS: dict[str, Callable[[Bench], None]] = {
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="This project's SQS server beside moto, ministack and a null server.")
+    parser = argparse.ArgumentParser(description="This project's SQS server beside moto, ministack and null servers.")
     parser.add_argument("--only", default=",".join(SECTIONS), help=f"some of {', '.join(SECTIONS)}")
     parser.add_argument("--quick", action="store_true", help="one short round, to see that it works")
     parser.add_argument("--json", type=Path, help="write every figure of every round here")

@@ -1,9 +1,10 @@
-"""A null server of SQS: it answers at once what the benchmark's client must be told, and does nothing. What a client reaches against it is
+"""Null servers of SQS: they answer at once what the benchmark's client must be told, and do nothing. What a client reaches against one is
 what a client can reach.
 
-    python -m benchmarks.sqs_null 41234
+    python -m benchmarks.sqs_null asgi 41234     a null application under uvicorn, as this project's server is one
+    python -m benchmarks.sqs_null bare 41234     nothing but a socket: it finds the end of a request and sends bytes made beforehand
 
-Every message is BODY; a batch has ten of them. It reads requests of any size, one after the other on each connection.
+Every message is BODY; a batch has ten of them.
 """
 
 import asyncio
@@ -14,7 +15,10 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+import uvicorn
 import uvloop
+
+from message_queues.servers.http_listener import Application, Receive, Scope, Send
 
 HOST = "127.0.0.1"
 BODY = "x" * 100
@@ -74,20 +78,43 @@ class NullConnection(asyncio.Protocol):
 
     def _answer(self, head: bytes, body: bytes) -> bytes:
         target = _TARGET.search(head)
-        action = target[1] if target else b""
-        if action == b"ReceiveMessage" and b'"MaxNumberOfMessages": 10' in body:
-            action += b" of ten"
+        action = action_of(target[1] if target else b"", body)
         return self._by_action.get(action, self._by_action[b"DeleteMessage"])
 
 
-async def serve(port: int) -> None:
+def action_of(target: bytes, body: bytes) -> bytes:
+    return target + b" of ten" if target == b"ReceiveMessage" and b'"MaxNumberOfMessages": 10' in body else target
+
+
+def null_application(by_action: Mapping[bytes, bytes]) -> Application:
+    bodies = {action: answer.partition(b"\r\n\r\n")[2] for action, answer in by_action.items()}
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        body = b""
+        while (event := await receive()).get("more_body"):
+            body += event["body"]
+        body += event.get("body", b"")
+        target = next((value for name, value in scope["headers"] if name == b"x-amz-target"), b"").rpartition(b".")[2]
+        answer = bodies.get(action_of(target, body), bodies[b"DeleteMessage"])
+        headers = [(b"content-type", b"application/x-amz-json-1.0"), (b"content-length", str(len(answer)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": answer})
+
+    return application
+
+
+async def serve_bare(port: int) -> None:
     by_action = answers(port)
     listener = await asyncio.get_running_loop().create_server(lambda: NullConnection(by_action), HOST, port)
     await listener.serve_forever()
 
 
 def main(arguments: Sequence[str]) -> None:
-    uvloop.run(serve(int(arguments[0])))
+    kind, port = arguments[0], int(arguments[1])
+    if kind == "bare":
+        uvloop.run(serve_bare(port))
+    else:
+        uvicorn.run(null_application(answers(port)), host=HOST, port=port, log_level="error", access_log=False, lifespan="off")
 
 
 if __name__ == "__main__":

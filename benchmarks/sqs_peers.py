@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from benchmarks.broker_process import PeerFailed, resident_bytes, stop
-from tools.aws_peers import HOST, ministack_server, moto_server, running
+from tools.aws_peers import HOST, free_port, ministack_server, moto_server, running
 
 PROBE_INTERVAL_S = 0.005
 START_TIMEOUT_S = 60
@@ -72,8 +73,9 @@ def our_server(directory: Path, *, fsync: bool = False, core: int | None = None)
 
 
 @contextmanager
-def null_server(port: int) -> Iterator[str]:
-    with running("null", [sys.executable, str(Path(__file__).with_name("sqs_null.py")), str(port)], port, {}):
+def null_server(kind: Literal["asgi", "bare"]) -> Iterator[str]:
+    port = free_port()
+    with running("null", [sys.executable, str(Path(__file__).with_name("sqs_null.py")), kind, str(port)], port, {}):
         yield f"http://{HOST}:{port}"
 
 

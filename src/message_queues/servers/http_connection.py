@@ -20,7 +20,7 @@ class HttpConnection(HttpToolsProtocol):
 
 
 class GatheringTransport:
-    """What is written to it in one turn of the event loop goes to the transport together."""
+    """The head of an answer waits for its body, and goes to the transport together with it; at the latest when the turn ends."""
 
     __slots__ = ("_call_soon", "_pieces", "_transport")
 
@@ -30,9 +30,12 @@ class GatheringTransport:
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        if not self._pieces:
+        if self._pieces:
+            self._pieces.append(data)
+            self._flush()
+        else:
             self._call_soon(self._flush)
-        self._pieces.append(data)
+            self._pieces.append(data)
 
     def close(self) -> None:
         self._flush()
