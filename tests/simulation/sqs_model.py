@@ -218,22 +218,24 @@ class ModelQueue:
         message = self.find(handle)
         if message is None:
             return "ok"
-        if message.receives != handle[1] or (self.is_fifo and not self.is_in_flight(message, now_ms)):
-            return "refused" if self.is_fifo else "ok"
+        if self.is_fifo and (message.receives != handle[1] or not self.is_in_flight(message, now_ms)):
+            return "refused"
         self.messages.remove(message)
         self.serve(now_ms)
         return "ok"
 
     def change_visibility(self, handle: tuple[int, int], seconds: int, now_ms: int) -> str:
         message = self.find(handle)
-        if message is None or message.receives != handle[1]:
+        if message is None or (self.is_fifo and message.receives != handle[1]):
             return "refused"
-        if not self.is_in_flight(message, now_ms):
+        is_in_flight = self.is_in_flight(message, now_ms)
+        if self.is_fifo and not is_in_flight:
             return "not in flight"
         if now_ms + seconds * 1000 > message.received_ms + LONGEST_MS:
             return "refused"
-        message.until_ms = now_ms + seconds * 1000
-        self.serve(now_ms)
+        if seconds or is_in_flight:
+            message.until_ms = now_ms + seconds * 1000
+            self.serve(now_ms)
         return "ok"
 
     def serve(self, now_ms: int) -> None:

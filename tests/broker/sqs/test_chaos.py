@@ -54,6 +54,18 @@ def test_a_short_poll_may_miss_what_a_long_poll_finds() -> None:
         assert answers == [["m"]]
 
 
+def test_a_handle_of_an_earlier_receive_deletes_nothing() -> None:
+    """API reference, DeleteMessage: "If you use an old ReceiptHandle, the request will succeed, but the message might not be deleted"."""
+    world = SqsWorld(chaos=3)
+    queue = world.create(VisibilityTimeout=0)
+    world.send_all("m")
+    handles: list[str] = []
+    while len(handles) < 2:
+        handles += [each.receipt_handle for each in world.receive(1)]
+    queue.delete(handles[0])
+    assert queue.counts() == (1, 0, 0)
+
+
 def test_attributes_are_heeded_late_and_told_at_once() -> None:
     world = SqsWorld(chaos=3)
     queue = world.create()

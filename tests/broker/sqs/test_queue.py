@@ -5,7 +5,6 @@ import pytest
 from message_queues.broker.sqs.message import MessageAttribute, NewMessage, Received
 from message_queues.errors import (
     InvalidParameterValue,
-    MessageNotInflight,
     OverLimit,
     PurgeQueueInProgress,
     ReceiptHandleIsInvalid,
@@ -95,16 +94,16 @@ def test_a_handle_deletes_after_its_time_while_nobody_else_has_the_message(world
     assert world.receive() == []
 
 
-def test_only_the_latest_handle_deletes(world: SqsWorld) -> None:
-    """API reference, DeleteMessage: "otherwise, the request succeeds, but the message will not be deleted"."""
+def test_a_handle_of_an_earlier_receive_deletes(world: SqsWorld) -> None:
     world.send_all("a")
     (early,) = world.receive()
     world.advance(100)
     (late,) = world.receive()
     world.queue().delete(early.receipt_handle)
-    assert world.counts() == (0, 1, 0)
-    world.queue().delete(late.receipt_handle)
     assert world.counts() == (0, 0, 0)
+    world.queue().delete(late.receipt_handle)
+    world.advance(100)
+    assert world.receive() == []
 
 
 def test_a_handle_of_another_queue_is_refused(world: SqsWorld) -> None:
@@ -140,12 +139,56 @@ def test_a_message_is_given_back_at_once_to_who_waits(world: SqsWorld) -> None:
     assert answers == [["a"]]
 
 
-def test_the_visibility_of_what_is_not_in_flight_cannot_be_changed(world: SqsWorld) -> None:
+def test_a_message_whose_time_is_over_is_in_flight_again(world: SqsWorld) -> None:
+    world.send_all("a", "b")
+    (received,) = world.receive(1, visibility_s=1)
+    world.advance(1)
+    assert world.counts() == (2, 0, 0)
+    world.queue().change_visibility(received.receipt_handle, 10)
+    assert world.counts() == (1, 1, 0)
+    assert world.bodies() == ["b"]
+    world.advance(9)
+    assert world.bodies() == []
+    world.advance(1)
+    assert world.bodies() == ["a"]
+    world.queue().delete(received.receipt_handle)
+    assert world.counts() == (0, 1, 0)
+
+
+def test_what_is_visible_can_be_told_to_be_visible(world: SqsWorld) -> None:
+    world.send_all("a")
+    (received,) = world.receive(visibility_s=0)
+    world.queue().change_visibility(received.receipt_handle, 0)
+    assert (world.counts(), world.bodies()) == ((1, 0, 0), ["a"])
+
+
+def test_a_message_that_is_in_flight_again_is_so_after_a_restart(world: SqsWorld) -> None:
     world.send_all("a")
     (received,) = world.receive(visibility_s=1)
     world.advance(1)
-    with pytest.raises(MessageNotInflight):
-        world.queue().change_visibility(received.receipt_handle, 10)
+    world.queue().change_visibility(received.receipt_handle, 10)
+    world.turn()
+    world.restart()
+    assert world.counts() == (0, 1, 0)
+    world.advance(10)
+    assert [each.receive_count for each in world.receive()] == [2]
+
+
+def test_a_handle_of_an_earlier_receive_changes_the_visibility(world: SqsWorld) -> None:
+    world.send_all("a")
+    (early,) = world.receive(visibility_s=1)
+    world.advance(1)
+    world.receive(visibility_s=1)
+    world.queue().change_visibility(early.receipt_handle, 10)
+    world.advance(9)
+    assert world.counts() == (0, 1, 0)
+    world.advance(1)
+    assert world.counts() == (1, 0, 0)
+
+
+def test_the_visibility_of_what_is_deleted_cannot_be_changed(world: SqsWorld) -> None:
+    world.send_all("a")
+    (received,) = world.receive()
     world.queue().delete(received.receipt_handle)
     with pytest.raises(InvalidParameterValue, match="Message does not exist or is not available for visibility timeout change"):
         world.queue().change_visibility(received.receipt_handle, 10)

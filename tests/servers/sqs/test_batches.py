@@ -151,6 +151,19 @@ def test_visibilities_change_or_fail_for_themselves(sqs: Any, queue: str) -> Non
     assert len(received(sqs, queue, MaxNumberOfMessages=10)) == 1
 
 
+def test_handles_of_earlier_receives_count_in_batches(sqs: Any, queue: str) -> None:
+    """AWS knowledge center, sqs-receipt-handle-error: "For standard queues, you might sometimes succeed in using an older …"."""
+    sqs.send_message(QueueUrl=queue, MessageBody="m")
+    early, late = (received(sqs, queue, VisibilityTimeout=0)[0]["ReceiptHandle"] for _ in range(2))
+    change = {"Id": "early", "ReceiptHandle": early, "VisibilityTimeout": 100}
+    assert sqs.change_message_visibility_batch(QueueUrl=queue, Entries=[change])["Successful"] == [{"Id": "early"}]
+    assert received(sqs, queue) == []
+    entries = [{"Id": "early", "ReceiptHandle": early}, {"Id": "late", "ReceiptHandle": late}]
+    assert sqs.delete_message_batch(QueueUrl=queue, Entries=entries)["Successful"] == [{"Id": "early"}, {"Id": "late"}]
+    counts = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessagesNotVisible"])["Attributes"]
+    assert counts == {"ApproximateNumberOfMessagesNotVisible": "0"}
+
+
 @pytest.mark.parametrize("action", ["DeleteMessageBatch", "ChangeMessageVisibilityBatch"])
 def test_other_batches_have_the_same_limits(server: SqsServer, queue: str, action: str) -> None:
     def refused(batch: list[dict[str, Any]]) -> tuple[int, str, str]:

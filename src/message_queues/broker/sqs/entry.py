@@ -1,5 +1,7 @@
 """The place of a message in its queue."""
 
+from copy import copy
+
 from message_queues.broker.sqs.message import SqsMessage
 
 
@@ -38,6 +40,13 @@ class Entry:
         """It could not be written, or was deleted, purged or moved away."""
         self.is_moving = False
         """It goes to another queue, and goes from here once it is stored there."""
+
+    def succeeded(self) -> "Entry":
+        """Another entry of the same message, which takes the place of this one."""
+        again = copy(self)
+        self.message = None
+        self.is_gone = True
+        return again
 
     def __lt__(self, other: "Entry") -> bool:
         return self.position < other.position

@@ -130,6 +130,15 @@ class Line:
         """One that had come back, and was not offered since, is settled."""
         self._standing -= 1
 
+    def taken_out(self, entry: Entry) -> Entry:
+        """One that had come back is in flight again, though it was not offered: a new entry stands for it from now on. The other one
+        is gone when it surfaces."""
+        self._standing -= 1
+        again = entry.succeeded()
+        self._shelf.known[again.position] = again
+        self._fair.taken(again)
+        return again
+
     def is_empty(self) -> bool:
         return not self._standing and not self._shelf.paged_count
 

@@ -304,10 +304,11 @@ class SqsQueue:
     # What becomes of a received message.
 
     def delete(self, receipt_handle: str) -> None:
-        """A handle of an earlier receive succeeds and deletes nothing; in a FIFO queue it is refused, as one whose time is over.
+        """A handle of an earlier receive deletes as the latest one does, but not where chaos is asked for; in a FIFO queue it is refused,
+        as one whose time is over.
 
-        API reference, DeleteMessage: "you must provide the most recently received ReceiptHandle for the message (otherwise, the request
-        succeeds, but the message will not be deleted)". Raises ReceiptHandleIsInvalid, InvalidParameterValue, RequestThrottled.
+        API reference, DeleteMessage: "If you use an old ReceiptHandle, the request will succeed, but the message might not be deleted".
+        Raises ReceiptHandleIsInvalid, InvalidParameterValue, RequestThrottled.
         """
         receipt = self._receipt(receipt_handle)
         now_ms = self._home.clock.now_ms()
@@ -322,9 +323,9 @@ class SqsQueue:
             raise InvalidParameterValue(
                 f"Value {receipt_handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
             )
-        if not is_latest:
-            return
         chaos = None if is_fifo else self._home.chaos
+        if chaos is not None and not is_latest:
+            return
         if chaos is not None and receipt.position in self._stock.leases and chaos.survives_deletion():
             self._show_again([entry], now_ms)
         else:
@@ -334,16 +335,22 @@ class SqsQueue:
             self._serve(now_ms)
 
     def change_visibility(self, receipt_handle: str, seconds: int) -> None:
-        """Raises ReceiptHandleIsInvalid, InvalidParameterValue, MessageNotInflight."""
+        """In a standard queue a handle of an earlier receive does, too, also when its time is over: then the message is in flight again.
+        The real service takes such handles; its documentation does not say so.
+
+        Raises ReceiptHandleIsInvalid, InvalidParameterValue, MessageNotInflight (of a FIFO queue).
+        """
         receipt = self._receipt(receipt_handle)
         now_ms = self._tick()
         entry = self._received(receipt)
-        if entry is None or entry.receive_count & 0xFFFFFFFF != receipt.receive_number:
+        is_fifo = self.settings.is_fifo
+        if entry is None or (is_fifo and entry.receive_count & 0xFFFFFFFF != receipt.receive_number):
             raise InvalidParameterValue(
                 f"Value {receipt_handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available for "
                 "visibility timeout change."
             )
-        if receipt.position not in self._stock.leases:
+        is_in_flight = receipt.position in self._stock.leases
+        if is_fifo and not is_in_flight:
             raise MessageNotInflight("The message referred to isn't in flight.")
         until_ms = now_ms + seconds * 1000
         # Developer Guide, "Amazon SQS visibility timeout": 12 hours in all from the receive on; a change does not begin them anew.
@@ -353,9 +360,13 @@ class SqsQueue:
                 f"the limit [{LONGEST_INVISIBILITY_MS // 1000} seconds]"
             )
         if seconds:
+            if not is_in_flight:
+                entry = self._stock.taken_out(entry)
             self._stock.leases.hold(entry, until_ms)
             self._stock.shelf.note(entry)
             self._arm(until_ms)
+            return
+        if not is_in_flight:
             return
         self._show_again([entry], now_ms)
         self._stock.shelf.note(entry)

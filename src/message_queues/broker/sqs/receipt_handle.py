@@ -1,7 +1,7 @@
 """What a receiver shows to delete a message: the queue, the message, and which of its receives this was.
 
 Base64 of: queue id (16 bytes), position (int64), receive number (uint32), message id (16 bytes); big-endian. Nothing is remembered for
-it, so it survives a restart; a later receive has another number, which makes the earlier ones stale.
+it, so it survives a restart. A later receive has another number: a FIFO queue takes the latest one alone.
 """
 
 import struct

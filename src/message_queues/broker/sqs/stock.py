@@ -135,6 +135,11 @@ class Stock:
         else:
             self.order.removed(entry)
 
+    def taken_out(self, entry: Entry) -> Entry:
+        """One of a standard queue that had come back is in flight again; the entry that it has from now on."""
+        assert isinstance(self.order, Line)
+        return self.order.taken_out(entry)
+
     def _settle(self, entry: Entry, now_ms: int) -> None:
         self.ages.remove(entry.sent_ms)
         if self.deduplication is None or not self._leaves_trace(entry, now_ms):
