@@ -92,8 +92,6 @@ def test_a_limit_per_group_needs_deduplication_per_group() -> None:
 @pytest.mark.parametrize(
     ("policy", "reason"),
     [
-        ("x", "not a valid JSON map"),
-        ("[]", "not a valid JSON map"),
         (json.dumps({"deadLetterTargetArn": ARN}), "mandatory attribute: maxReceiveCount"),
         (json.dumps({"maxReceiveCount": 1}), "mandatory attribute: deadLetterTargetArn"),
         (json.dumps({"deadLetterTargetArn": ARN, "maxReceiveCount": 0}), "Invalid value for maxReceiveCount: 0"),
@@ -106,6 +104,13 @@ def test_a_limit_per_group_needs_deduplication_per_group() -> None:
 def test_redrive_policies_are_checked(policy: str, reason: str) -> None:
     with pytest.raises(InvalidParameterValue, match=reason):
         checked_attributes({"RedrivePolicy": policy}, is_fifo=False)
+
+
+@pytest.mark.parametrize("text", ["x", "[]", "1", json.dumps("{}")])
+def test_a_redrive_policy_is_a_json_map(text: str) -> None:
+    told = "Invalid value for the parameter RedrivePolicy. Reason: Redrive policy is not a valid JSON map."
+    with pytest.raises(InvalidAttributeValue, match=told):
+        checked_attributes({"RedrivePolicy": text}, is_fifo=False)
 
 
 @pytest.mark.parametrize(

@@ -185,14 +185,14 @@ def _invalid(name: str) -> InvalidAttributeValue:
 
 
 def redrive_policy(text: str) -> RedrivePolicy:
-    """Raises InvalidParameterValue."""
+    """Raises InvalidAttributeValue if it is no JSON map, as the real service does, and InvalidParameterValue for what is wrong in it."""
 
     def refused(reason: str) -> InvalidParameterValue:
         return InvalidParameterValue(f"Value {text} for parameter RedrivePolicy is invalid. Reason: {reason}")
 
     document = _document(text)
     if document is None:
-        raise refused("Redrive policy is not a valid JSON map.")
+        raise InvalidAttributeValue("Invalid value for the parameter RedrivePolicy. Reason: Redrive policy is not a valid JSON map.")
     for name in ("deadLetterTargetArn", "maxReceiveCount"):
         if document.get(name) in (None, ""):
             raise refused(f"Redrive policy does not contain mandatory attribute: {name}.")
