@@ -18,6 +18,7 @@ MOTO_SUITE = Suite(
         "tests/test_sns/test_topics.py",
     ),
     left_out=(
+        "tests/test_sqs/test_sqs_multiaccount.py::TestStsAssumeRole",
         "tests/test_sns/test_publishing.py::test_publish_sms",
         "tests/test_sns/test_subscriptions.py::test_check_not_opted_out",
         "tests/test_sns/test_subscriptions.py::test_check_opted_out",
@@ -27,7 +28,7 @@ MOTO_SUITE = Suite(
         "tests/test_sns/test_topics.py::test_get_config_resource",
     ),
     left_out_because=(
-        "the tests of CloudFormation, Lambda, IAM, AWS Config, SMS and mobile push, and those of moto's inside, which ask no endpoint"
+        "the tests of CloudFormation, Lambda, IAM, STS, AWS Config, SMS and mobile push, and those of moto's inside, which ask no endpoint"
     ),
     requirements=("moto[server]==5.2.3", "pytest>=8.4,<9", "pytest-timeout", "freezegun", "flask", "flask-cors"),
     plugins=("parity_moto",),
