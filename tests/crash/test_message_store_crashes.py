@@ -11,7 +11,7 @@ import pytest
 from message_queues.errors import StorageError
 from message_queues.storage.filesystem import CrashedError, MemoryFileSystem
 from message_queues.storage.message_store import PERSISTENT, TRANSIENT, MessageStore
-from tests.storage.messages import DIRECTORY, add, all_stored, content, contents, home, memory, weigh
+from tests.storage.messages import DIRECTORY, add, all_stored, content, contents, home, memory, sync, weigh
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Owner:
         promises.written |= promises.pending
         promises.pending = set()
         promises.gone |= promises.unwanted
-        self.store.begin_sync()()
+        sync(self.store)
         promises.synced |= promises.written
         promises.gone_for_good |= promises.gone
         self.store.committed()

@@ -18,6 +18,7 @@ from message_queues.broker.queues.message import Entry
 from message_queues.broker.queues.queue import Queue
 from message_queues.broker.queues.queue_settings import DROP_HEAD, REJECT_PUBLISH, RETRY_ALL, QueueSettings
 from message_queues.storage.filesystem import CrashedError
+from message_queues.storage.shared_log import SharedLogSettings
 from tests.broker.queues.queue_world import CLASSIC, QUORUM, Client, QueueWorld, message, text
 from tests.simulation.queue_model import NEVER, ModelConsumer, ModelMessage, ModelQueue
 from tests.storage.messages import memory
@@ -44,7 +45,13 @@ class Simulation:
         self.chance = random.Random(seed)
         self.file_system = memory(seed)
         self.syncs = self.chance.random() < 0.3
-        self.world = QueueWorld("4.3", self.file_system, self.chance.choice((1 << 20, 5000)), syncs=self.syncs)
+        log = SharedLogSettings(
+            log_bytes=self.chance.choice((1, 1500, 6000)),
+            most_bytes=self.chance.choice((0, 200, 4096)),
+            parts_per_commit=1,
+            most_synced_singly=1,
+        )
+        self.world = QueueWorld("4.3", self.file_system, self.chance.choice((1 << 20, 5000)), syncs=self.syncs, log=log)
         self.models: dict[str, ModelQueue] = {}
         self.got: list[tuple[str, Entry, ModelMessage]] = []
         self.pairs: list[Pair] = []

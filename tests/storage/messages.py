@@ -62,8 +62,14 @@ def add(store: MessageStore, position: int, size: int = 40, is_persistent: bool 
 def commit(store: MessageStore, syncing: bool = False) -> None:
     store.flush()
     if syncing:
-        store.begin_sync()()
+        sync(store)
     store.committed()
+
+
+def sync(store: MessageStore) -> None:
+    work = store.begin_sync()
+    assert work is not None
+    work()
 
 
 def fill(store: MessageStore, count: int, turn: int = 3, first: int = 0, is_persistent: bool = True) -> None:

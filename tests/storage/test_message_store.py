@@ -23,6 +23,7 @@ from tests.storage.messages import (
     home,
     memory,
     open_store,
+    sync,
     weigh,
 )
 
@@ -385,10 +386,10 @@ def test_a_sync_that_failed_is_never_forgotten() -> None:
     store.flush()
     file_system.syncing_fails = True
     with pytest.raises(StorageError):
-        store.begin_sync()()
+        sync(store)
     file_system.syncing_fails = False
     with pytest.raises(StorageError):
-        store.begin_sync()()
+        sync(store)
 
 
 # Damage.

@@ -67,6 +67,9 @@ class WatchedFileSystem:
     def sync_directory(self, path: str) -> None:
         self._file_system.sync_directory(path)
 
+    def sync_all(self, path: str) -> bool:
+        return self._file_system.sync_all(path)
+
     def write_atomically(self, path: str, content: bytes) -> None:
         self._file_system.write_atomically(path, content)
 

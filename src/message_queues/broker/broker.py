@@ -10,7 +10,7 @@ import logging
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -56,6 +56,7 @@ from message_queues.storage.group_commit import Failures, GroupCommit, RunInBack
 from message_queues.storage.journal import Journal
 from message_queues.storage.message_store import StoreHome
 from message_queues.storage.open_files import OpenFiles
+from message_queues.storage.shared_log import SharedLog, SharedLogSettings
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ class BrokerSettings:
     default_virtual_host: str = DEFAULT_VIRTUAL_HOST
     resident_bytes: int = 64 * 1024 * 1024
     """How much of the messages in queues is in memory."""
+    shared_log: SharedLogSettings = field(default_factory=SharedLogSettings)
     memory_high_watermark_bytes: int | None = None
     """None: RabbitMQ's share of the machine's memory."""
     disk_free_limit_bytes: int = DISK_FREE_LIMIT_BYTES
@@ -129,9 +131,11 @@ class Broker:
         self.parameters = self.virtual_hosts.parameters
         self.access = Access(self.commit, self.virtual_hosts.__contains__, self.rabbit_version)
         self.virtual_hosts.on_deleted.append(self.access.virtual_host_deleted)
+        queues = str(data.queues)
+        self._shared_log = SharedLog(home.open_files, self.group_commit, queues, home.run_in_background, settings.shared_log)
         stores = StoreHome(home.open_files, self.group_commit, home.run_in_background)
         residence = Residence(settings.resident_bytes)
-        self.virtual_hosts.open(self._virtual_host_home(stores, residence))
+        self.virtual_hosts.open(self._virtual_host_home(replace(stores, log=self._shared_log), residence))
         self.sqs = SqsQueues(self.commit)
         self.sqs.open(self._sqs_home(stores, residence, settings))
         self.sns = SnsTopics(self._sns_home(stores))
@@ -205,6 +209,7 @@ class Broker:
         for sequence, _, body in self._journal.replay():
             self._replay(sequence, body)
         self._is_replaying = False
+        self._shared_log.opened()
         self.producer_ids.replayed()
         self._check_nodes()
         leftovers = self._leftovers()
@@ -248,6 +253,7 @@ class Broker:
         self.virtual_hosts.close()
         self.sns.close()
         self.sqs.close()
+        self._shared_log.close()
         self._close_partitions()
         try:
             if self._journal_failure is None:

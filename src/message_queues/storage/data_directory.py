@@ -4,7 +4,7 @@ format          the version of what lies here, as a decimal number
 lock            held with flock by the running server; holds its process id
 journal.sqlite  metadata events
 topics/         the logs: {topic id in hex}/{partition}/
-queues/         the queues: {queue id in hex}/…
+queues/         the queues: {queue id in hex}/…, and {number}.log, the log that they share
 sns/            what topics of SNS keep: {topic id in hex}/…, and deliveries on their way: http/
 """
 

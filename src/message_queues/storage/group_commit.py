@@ -5,7 +5,7 @@ and what arrives meanwhile shares the next one. Without it a written byte surviv
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from message_queues.errors import StorageError
@@ -18,8 +18,11 @@ class Flushable(Protocol):
         """Hands what was appended to the operating system; raises StorageError, and then nothing of it remains."""
         ...
 
-    def begin_sync(self) -> Callable[[], None]:
-        """What another thread shall run to make all that was flushed by now survive a power cut; it raises StorageError."""
+    def begin_sync(self) -> Callable[[], None] | None:
+        """What another thread shall run to make all that was flushed by now survive a power cut; it raises StorageError.
+
+        None: nothing but what others sync, or was synced before.
+        """
         ...
 
     def committed(self) -> None:
@@ -31,8 +34,27 @@ Failures = Mapping[Flushable, StorageError]
 Durable = Callable[[Failures], None]
 """Called once everything added before is durable; names the targets whose writes failed, usually none."""
 
+
+class SharedFile(Protocol):
+    """Takes small writes of many targets while they flush, and writes them together."""
+
+    def flush(self) -> Mapping[Flushable, StorageError]:
+        """Whose writes failed: nothing of those remains."""
+        ...
+
+    def begin_sync(self) -> tuple[Collection[Flushable], Callable[[], None]] | None:
+        """As that of a target, and for which targets."""
+        ...
+
+
 RunInBackground = Callable[[Callable[[], None], Callable[[], None]], None]
 """Runs the first, which never raises, on another thread, then calls the second on the event loop."""
+
+
+def run_at_once(work: Callable[[], None], done: Callable[[], None]) -> None:
+    """No other thread: for tests and tools."""
+    work()
+    done()
 
 
 class GroupCommit:
@@ -41,7 +63,9 @@ class GroupCommit:
         """Counts commits: what is written from now on becomes durable together as long as this stays the same."""
         self._call_soon = call_soon
         self._sync_in_background = sync_in_background
-        self._dirty: set[Flushable] = set()
+        self._dirty: dict[Flushable, None] = {}
+        """In order, so that the same uses do the same to the disk."""
+        self._shared: list[SharedFile] = []
         self._waiting: list[Durable] = []
         self._is_scheduled = False
         self._is_syncing = False
@@ -53,7 +77,16 @@ class GroupCommit:
 
     def add(self, target: Flushable) -> None:
         """`target` has something to flush at the end of this turn."""
-        self._dirty.add(target)
+        self._dirty[target] = None
+        if not self._is_scheduled:
+            self._schedule()
+
+    def share(self, file: SharedFile) -> None:
+        """`file` is flushed after the targets of each commit, from now on."""
+        self._shared.append(file)
+
+    def request(self) -> None:
+        """There is a commit at the end of this turn, whoever else has something to flush."""
         if not self._is_scheduled:
             self._schedule()
 
@@ -87,17 +120,19 @@ class GroupCommit:
         else:
             self._sync(self._sync_in_background, targets, failures, waiting)
 
-    def _flush(self) -> tuple[set[Flushable], dict[Flushable, StorageError]]:
-        targets, self._dirty = self._dirty, set()
+    def _flush(self) -> tuple[Collection[Flushable], dict[Flushable, StorageError]]:
+        targets, self._dirty = self._dirty, {}
         failures: dict[Flushable, StorageError] = {}
         for target in targets:
             try:
                 target.flush()
             except StorageError as error:
                 failures[target] = error
+        for file in self._shared:
+            failures.update(file.flush())
         return targets, failures
 
-    def _tell(self, targets: set[Flushable], failures: Failures, waiting: list[Durable]) -> None:
+    def _tell(self, targets: Collection[Flushable], failures: Failures, waiting: list[Durable]) -> None:
         for target in targets:
             if target not in failures:
                 target.committed()
@@ -111,11 +146,14 @@ class GroupCommit:
     def _sync(
         self,
         run_in_background: RunInBackground,
-        targets: set[Flushable],
+        targets: Collection[Flushable],
         failures: dict[Flushable, StorageError],
         waiting: list[Durable],
     ) -> None:
-        syncs = [(target, target.begin_sync()) for target in targets if target not in failures]
+        syncs: list[tuple[Collection[Flushable], Callable[[], None]]] = [
+            ((target,), sync) for target in targets if target not in failures and (sync := target.begin_sync()) is not None
+        ]
+        syncs += filter(None, [file.begin_sync() for file in self._shared])
         remaining = len(syncs)
 
         def finished() -> None:
@@ -130,17 +168,17 @@ class GroupCommit:
             if not remaining:
                 finished()
 
-        def noting_failure(target: Flushable, sync: Callable[[], None]) -> Callable[[], None]:
+        def noting_failure(targets: Collection[Flushable], sync: Callable[[], None]) -> Callable[[], None]:
             def run() -> None:
                 try:
                     sync()
                 except StorageError as error:
-                    failures[target] = error
+                    failures.update(dict.fromkeys(targets, error))
 
             return run
 
         if not syncs:
             finished()
         # Side by side: the file system commits what is synced at the same time together.
-        for target, sync in syncs:
-            run_in_background(noting_failure(target, sync), one_synced)
+        for synced_targets, sync in syncs:
+            run_in_background(noting_failure(synced_targets, sync), one_synced)

@@ -1,6 +1,7 @@
 """Opening one segment of a message store: its summary, or else its batches one by one; then its acknowledgements."""
 
 import logging
+from collections.abc import Sequence
 
 from google_crc32c import value
 
@@ -24,19 +25,25 @@ from message_queues.storage.open_files import OpenFiles
 _logger = logging.getLogger(__name__)
 
 
-def open_segment(open_files: OpenFiles, directory: str, base: int, has_acknowledgements: bool, weigh: Weigh) -> MessageSegment:
-    """The segment as its files have it; a torn tail is cut. DamagedFile where synced bytes are not valid."""
+def open_segment(
+    open_files: OpenFiles, directory: str, base: int, has_acknowledgements: bool, weigh: Weigh, logged: Sequence[int] = ()
+) -> MessageSegment:
+    """The segment as its files have it; a torn tail is cut. DamagedFile where synced bytes are not valid.
+
+    `logged`: positions that the shared log says are acknowledged, perhaps of messages that never came into the file.
+    """
     segment = MessageSegment(directory, base, PERSISTENT)
     weights: dict[int, int] | None = None
     file = open_files.get(segment.path)
     size = file.size
     summary = read_summary(file.read_at(size - SUMMARY_BYTES, SUMMARY_BYTES)) if size >= SUMMARY_BYTES else None
-    if summary is not None and summary.first == base:
+    if summary is not None:
+        segment.generation = summary.generation
+    if summary is not None and summary.first == base and not any(position < summary.end for position in logged):
         segment.size = segment.synced_bytes = size
         segment.end = summary.end
         segment.count = segment.live = summary.messages
         segment.weight = segment.live_weight = summary.weight
-        segment.generation = summary.generation
         segment.is_sealed = True
         segment.flags = None
         segment.index = None
@@ -45,6 +52,12 @@ def open_segment(open_files: OpenFiles, directory: str, base: int, has_acknowled
         _take_batches(segment, open_files, weigh, weights)
     if has_acknowledgements:
         _take_acknowledgements(segment, open_files, weights)
+    if weights is not None:
+        for position in logged:
+            segment.acknowledge(position, weights.get(position, 0))
+        if summary is not None and summary.first == base and segment.size == size:
+            segment.is_sealed = True
+            segment.synced_bytes = size
     return segment
 
 
@@ -124,6 +137,7 @@ def _take_acknowledgements(segment: MessageSegment, open_files: OpenFiles, weigh
     flags = segment.flags
     if flags is None:
         flags = segment.flags = bytearray(span)
+    generation = segment.generation
     for group in groups:
         new = 0
         for number in group.acknowledged:
@@ -142,7 +156,10 @@ def _take_acknowledgements(segment: MessageSegment, open_files: OpenFiles, weigh
         elif group.generation >= segment.generation:
             segment.live -= new
             segment.live_weight -= group.weight
+            # The next summary must not count what an earlier life said while it wrote one that it did not finish.
+            generation = max(generation, group.generation)
         _take_returns(segment, group)
+    segment.generation = max(segment.generation, generation)
 
 
 def _take_returns(segment: MessageSegment, group: Group) -> None:

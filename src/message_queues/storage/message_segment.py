@@ -56,6 +56,8 @@ TRANSIENT: Final = 2
 
 BATCH_BYTES: Final = 32 * 1024
 """A batch is ended when it has so many: what reading one message reads."""
+WIDEST_BATCH: Final = 1 << 16
+"""Positions in one batch: those before a gap that is wider have one of their own."""
 INDEX_INTERVAL_BYTES: Final = 64 * 1024
 LARGEST_SPAN: Final = 2**31 - 1
 """Of positions in one segment: what offset deltas and acknowledgements can hold."""
@@ -142,12 +144,13 @@ def make_batches(messages: Iterable[tuple[int, tuple[int, Pieces]]]) -> list[Bat
     varints = _VARINTS
     prefixes = _prefixes
     for position, (message_weight, (head, properties, body)) in messages:
-        if size >= BATCH_BYTES:
-            batches.append(_batch(base, positions, weight, parts))
-            parts, positions, size, weight, base = [], [], 0, 0, -1
-        if base < 0:
-            base = position
         delta = position - base
+        if size >= BATCH_BYTES or delta >= WIDEST_BATCH or base < 0:
+            if parts:
+                batches.append(_batch(base, positions, weight, parts))
+                parts, positions, size, weight = [], [], 0, 0
+            base = position
+            delta = 0
         delta_bytes = varints[delta] if delta < 4096 else write_varint(delta)
         length = len(head) + len(properties) + len(body)
         key = length << 3 | len(delta_bytes)
@@ -394,8 +397,9 @@ class MessageSegment:
                     raise DamagedFile(self.path, place + at, reason)
                 if size > len(data) - at:
                     break
-                end = header.base_offset + header.last_offset_delta + 1
-                if end > position and not header.attributes & CONTROL_BIT:
+                is_control = header.attributes & CONTROL_BIT
+                end = expected if is_control else header.base_offset + header.last_offset_delta + 1
+                if end > position and not is_control:
                     if value(data[at + CRC_START : at + size]) != header.crc:
                         raise DamagedFile(self.path, place + at, "the checksum does not match")
                     yield data, at + HEADER_BYTES, at + size, header.base_offset, place + at

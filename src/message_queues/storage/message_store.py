@@ -19,17 +19,19 @@ one order. Sealing and writing anew happen on another thread; everything else be
 import logging
 import posixpath
 import re
-from bisect import bisect_right
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
 from typing import Final
 
 from message_queues.errors import CorruptMessage, DamagedFile, StorageError
 from message_queues.storage.acknowledgements import Group, write_group
 from message_queues.storage.filesystem import sync_file
-from message_queues.storage.group_commit import GroupCommit, RunInBackground
+from message_queues.storage.group_commit import GroupCommit, RunInBackground, run_at_once
+from message_queues.storage.log_part import LogPart, Messages
 from message_queues.storage.message_recovery import open_segment
 from message_queues.storage.message_segment import (
     LARGEST_SPAN,
@@ -48,6 +50,7 @@ from message_queues.storage.message_segment import (
 )
 from message_queues.storage.open_files import OpenFiles
 from message_queues.storage.rewriting import Rewritten, rewrite_segment
+from message_queues.storage.shared_log import SharedLog
 
 __all__ = ["PERSISTENT", "TRANSIENT", "MessageStore", "MessageStoreSettings", "StoreHome", "StoredMessage", "run_at_once"]
 
@@ -77,12 +80,6 @@ class MessageStoreSettings:
     """Larger ones are sealed when the store is closed; smaller ones are read through at the next opening."""
 
 
-def run_at_once(work: Callable[[], None], done: Callable[[], None]) -> None:
-    """No other thread: for tests and tools."""
-    work()
-    done()
-
-
 @dataclass(frozen=True, slots=True)
 class StoreHome:
     """What all stores of a server share."""
@@ -91,6 +88,19 @@ class StoreHome:
     group_commit: GroupCommit
     run_in_background: RunInBackground = run_at_once
     settings: MessageStoreSettings = MessageStoreSettings()
+    log: SharedLog | None = None
+    """None: each store writes to its own files alone."""
+
+    def exists(self, directory: str) -> bool:
+        """Whether anything is stored there."""
+        return self.open_files.file_system.exists(directory) or (self.log is not None and self.log.knows(directory))
+
+    def names_in(self, directory: str) -> set[str]:
+        """The files and directories there, those that only the log knows included."""
+        names = set(self.log.names_in(directory)) if self.log is not None else set()
+        with suppress(FileNotFoundError):
+            names.update(self.open_files.file_system.list_directory(directory))
+        return names
 
 
 class _Segments:
@@ -104,8 +114,7 @@ class _Segments:
         """In order of their bases."""
         self.active: MessageSegment | None = None
         """The last one, if it takes more."""
-        self.pending: dict[int, tuple[int, Pieces]] = {}
-        """By position: weight and pieces."""
+        self.pending: Messages = {}
 
     def holding(self, position: int) -> MessageSegment | None:
         """The only segment that may have the position."""
@@ -116,11 +125,20 @@ class _Segments:
         return self.all[after - 1] if after else None
 
 
+@dataclass(frozen=True, slots=True)
+class StoreCheckpoint:
+    sync: Callable[[], None]
+    """On any thread; raises StorageError."""
+    synced: Callable[[], None]
+    """All files were synced together."""
+
+
 class MessageStore:
     """Messages by position, for one owner."""
 
     __slots__ = (
         "_acknowledged",
+        "_acks_failed",
         "_acks_to_remove",
         "_directory",
         "_directory_changes",
@@ -132,7 +150,10 @@ class MessageStore:
         "_is_deleted",
         "_is_dirty",
         "_is_working",
+        "_log",
+        "_needs_sync",
         "_open_files",
+        "_part",
         "_persistent",
         "_sync_failure",
         "_taken_back",
@@ -161,7 +182,9 @@ class MessageStore:
         self._persistent = _Segments(PERSISTENT)
         self._transient = _Segments(TRANSIENT)
         self._acknowledged: list[MessageSegment] = []
-        """Segments with acknowledgements or returns since the last flush."""
+        """Segments with acknowledgements or returns that are not in their files."""
+        self._acks_failed = False
+        """Some of them were to be in their files, and the log does not have them."""
         self._unsynced: dict[MessageSegment, None] = {}
         """Segments with bytes, of messages or of acknowledgements, that no sync was begun for."""
         self._to_seal: list[MessageSegment] = []
@@ -173,6 +196,13 @@ class MessageStore:
         self._directory_changes = 0
         self._directory_synced = 0
         self._sync_failure: str | None = None
+        self._log = home.log
+        self._part = home.log.part(directory) if home.log is not None else None
+        """What the log has of this store, and is to get with the next flush."""
+        if self._part is not None:
+            self._part.owner = self
+        self._needs_sync = False
+        """The last flush wrote to the store's own files."""
         self._is_dirty = False
         self._is_working = False
         self._is_closed = False
@@ -188,16 +218,21 @@ class MessageStore:
 
     @property
     def count(self) -> int:
-        return sum(segment.live for segment in self._segments()) + len(self._persistent.pending) + len(self._transient.pending)
+        return sum(segment.live for segment in self._segments()) + sum(map(len, self._in_memory()))
 
     @property
     def weight(self) -> int:
-        pending = [*self._persistent.pending.values(), *self._transient.pending.values()]
-        return sum(segment.live_weight for segment in self._segments()) + sum(weight for weight, _ in pending)
+        in_memory = sum(weight for messages in self._in_memory() for weight, _ in messages.values())
+        return sum(segment.live_weight for segment in self._segments()) + in_memory
 
     @property
     def disk_bytes(self) -> int:
         return sum(segment.size + segment.acks_bytes for segment in self._segments())
+
+    def _in_memory(self) -> list[Messages]:
+        """Of persistent messages first those that only the log has."""
+        logged = self._part.messages if self._part is not None else {}
+        return [logged, self._persistent.pending, self._transient.pending]
 
     # Collecting.
 
@@ -216,24 +251,37 @@ class MessageStore:
         segments = self._persistent if where == PERSISTENT else self._transient
         if segments.pending and segments.pending.pop(position, None) is not None:
             return
+        part = self._part if where == PERSISTENT else None
+        if part is not None and part.messages and part.acknowledge(position):
+            self._mark_dirty()
+            return
         segment = segments.active
         if segment is None or position < segment.base:
             segment = segments.holding(position)
             if segment is None:
                 return
         is_first = not segment.new_acks and not segment.new_returns
-        if segment.acknowledge(position, weight) and is_first:
-            self._acknowledged.append(segment)
+        if segment.acknowledge(position, weight):
+            if is_first:
+                self._acknowledged.append(segment)
+            if part is not None:
+                part.new_acknowledged.append(position)
             if not self._is_dirty:
                 self._is_dirty = True
                 self._group_commit.add(self)
 
     def returned(self, position: int, delivery_count: int, acquired_count: int) -> None:
         """Notes the counts of a message that came back, for the next opening; only of persistent ones."""
+        part = self._part
+        if part is not None and part.returned(position, delivery_count, acquired_count):
+            self._mark_dirty()
+            return
         segment = self._persistent.holding(position)
         if segment is None or position in self._persistent.pending or position >= segment.end:
             # What came back before it was ever written is new to the next opening.
             return
+        if part is not None:
+            part.new_returns.append((position, delivery_count, acquired_count))
         if not segment.new_acks and not segment.new_returns:
             self._acknowledged.append(segment)
         segment.new_returns.append((position - segment.base, delivery_count, acquired_count))
@@ -241,7 +289,8 @@ class MessageStore:
 
     def purge(self, first: int) -> int:
         """All messages from position `first` on go at once; returns how many there were."""
-        count = 0
+        count = self._part.purge(first) if self._part is not None else 0
+        self._needs_sync = True
         try:
             for segments in (self._persistent, self._transient):
                 for position in [position for position in segments.pending if position >= first]:
@@ -290,46 +339,124 @@ class MessageStore:
                 max_bytes -= segment.read(self._open_files, position, found, max_messages, max_bytes)
             number += 1
         if len(found) < max_messages and max_bytes > 0:
-            for at, (_, pieces) in segments.pending.items():
+            for at, pieces, counts in self._unwritten(segments):
                 if at >= position:
                     data = b"".join(pieces)
-                    found.append((at, data, 0, len(data), segments.where, None))
+                    found.append((at, data, 0, len(data), segments.where, counts))
                     max_bytes -= len(data)
                     if len(found) >= max_messages or max_bytes <= 0:
                         break
         return found, len(found) >= max_messages or max_bytes <= 0
 
+    def _unwritten(self, segments: _Segments) -> Iterable[tuple[int, Pieces, tuple[int, int] | None]]:
+        """Messages that no file of the store has, in order, with the counts of an earlier return."""
+        if self._part is not None and segments.where == PERSISTENT:
+            returns = self._part.returns
+            for position, (_, pieces) in self._part.messages.items():
+                yield position, pieces, returns.get(position)
+        for position, (_, pieces) in segments.pending.items():
+            yield position, pieces, None
+
     # Group commit.
 
     def flush(self) -> None:
-        """Writes what was collected; on failure no message of it remains, and StorageError says why."""
+        """Writes what was collected, or hands it to the log; on failure no message of it remains, and StorageError says why."""
         self._is_dirty = False
-        if self._is_closed:
-            return
-        lost: list[tuple[int, int]] = []
+        if not self._is_closed:
+            part, log = self._part, self._log
+            self._flush(part is not None and log is not None and not self._acks_failed and log.takes(part, self._persistent.pending))
+
+    def _flush(self, is_logged: bool) -> None:
         failure: OSError | None = None
-        for segments in (self._persistent, self._transient):
+        lost: Messages = {}
+        for segments in (self._transient,) if is_logged else (self._persistent, self._transient):
             if segments.pending:
                 pending, segments.pending = segments.pending, {}
                 try:
-                    self._write(segments, make_batches(pending.items()))
+                    self._write_messages(segments, pending)
                 except OSError as error:
                     failure = error
-                    lost += [(position, weight) for position, (weight, _) in pending.items()]
+                    lost |= pending
+        self._needs_sync = self._needs_sync or not is_logged
+        if self._log is not None:
+            self._tell_log(self._log, is_logged)
         if self._acknowledged:
-            self._write_acknowledgements()
+            self._write_acknowledgements(is_logged)
         self._flushes_to_look -= 1
         if self._flushes_to_look < 0 and not self._is_working:
             self._begin_work()
         if failure is not None:
-            self._taken_back(lost)
+            self.lost(lost)
             raise StorageError(f"{self._directory} could not be written: {failure}") from failure
 
-    def begin_sync(self) -> Callable[[], None]:
-        """What any thread may run to sync all that is flushed by now; it raises StorageError."""
+    def lost(self, messages: Messages) -> None:
+        """They could not be written."""
+        self._taken_back([(position, weight) for position, (weight, _) in messages.items()])
+
+    def _tell_log(self, log: SharedLog, is_logged: bool) -> None:
+        part = self._part
+        assert part is not None
+        messages: Messages = {}
+        if is_logged:
+            messages, self._persistent.pending = self._persistent.pending, {}
+        else:
+            part.forget_news(log.is_living(part))
+        if messages or part.has_news:
+            log.hand_over(part, messages)
+
+    def write_out(self) -> bool:
+        """What only the log has goes to the store's own files; whether all of it is there."""
+        try:
+            if self._part is not None and self._part.messages:
+                self._write_messages(self._persistent, {})
+        except OSError as error:
+            _logger.warning("%s: what the log has of it could not be written: %s", self._directory, error)
+            return False
+        if self._acknowledged:
+            self._write_acknowledgements()
+        return not self._acknowledged
+
+    def _write_messages(self, segments: _Segments, pending: Messages) -> None:
+        """With those that only the log has, which stay there on failure: OSError."""
+        part = self._part if segments.where == PERSISTENT else None
+        logged = part.messages if part is not None else {}
+        self._write(segments, make_batches((logged | pending if logged else pending).items()))
+        if part is not None and logged:
+            for position, counts in part.returns.items():
+                self._note_returned(position, counts)
+            part.written_out()
+
+    def _note_returned(self, position: int, counts: tuple[int, int]) -> None:
+        """Counts that the log has, of a message in a segment: they are to be in its acknowledgements."""
+        segment = self._persistent.holding(position)
+        if segment is None or position >= segment.end:
+            return
+        if not segment.new_acks and not segment.new_returns:
+            self._acknowledged.append(segment)
+        segment.new_returns.append((position - segment.base, *counts))
+        if segment.returned is None:
+            segment.returned = {}
+        segment.returned[position] = counts
+
+    def begin_sync(self) -> Callable[[], None] | None:
+        """What any thread may run to sync all that was flushed to the store's own files by now; it raises StorageError."""
+        if self._part is not None and not self._needs_sync and self._sync_failure is None:
+            return None
+        self._needs_sync = False
         unsynced = [(segment, segment.size, segment.acks_bytes) for segment in self._unsynced]
         self._unsynced = {}
         return partial(self._sync, unsynced, self._directory_changes)
+
+    def checkpoint(self) -> "StoreCheckpoint":
+        """All that was ever written to the store's own files and not synced."""
+        unsynced = [
+            (segment, segment.size, segment.acks_bytes)
+            for segment in self._persistent.all
+            if segment.size > segment.synced_bytes or segment.acks_bytes > segment.acks_synced_bytes
+        ]
+        return StoreCheckpoint(
+            partial(self._sync, unsynced, self._directory_changes), partial(self._synced, unsynced, self._directory_changes)
+        )
 
     def committed(self) -> None:
         """Readers were shown everything before; only now the acknowledgements of removed segments may go."""
@@ -353,9 +480,17 @@ class MessageStore:
                         segment.acks_synced_bytes = acks_bytes
             self._sync_directory(directory_changes)
         except OSError as error:
+            if self._is_deleted:
+                return
             # The system may drop what it failed to write, and say nothing the next time: this store is not durable any more.
             self._sync_failure = str(error)
             raise StorageError(f"{self._directory} could not be synced: {error}") from error
+
+    def _synced(self, unsynced: list[tuple[MessageSegment, int, int]], directory_changes: int) -> None:
+        for segment, size, acks_bytes in unsynced:
+            segment.synced_bytes = max(segment.synced_bytes, size)
+            segment.acks_synced_bytes = max(segment.acks_synced_bytes, acks_bytes)
+        self._directory_synced = max(self._directory_synced, directory_changes)
 
     def _sync_directory(self, directory_changes: int) -> None:
         if directory_changes > self._directory_synced:
@@ -372,7 +507,7 @@ class MessageStore:
         """Flushes and closes; larger segments are sealed, so that the next opening is quick. The store takes no more."""
         try:
             if self._is_dirty:
-                self.flush()
+                self._flush(is_logged=False)
             for segment in list(self._persistent.all):
                 if not segment.is_sealed and segment.size >= self._home.settings.least_closing_bytes:
                     self._seal_now(segment)
@@ -382,11 +517,23 @@ class MessageStore:
             raise StorageError(f"{self._directory} could not be closed: {error}") from error
         finally:
             self._is_closed = True
+            if self._part is not None:
+                self._leave_log(self._part)
             self._open_files.discard_directory(self._directory)
+
+    def _leave_log(self, part: LogPart) -> None:
+        """What the log has is there for the next opening."""
+        part.owner = None
+        part.acknowledged.update(segment.base + number for segment in self._persistent.all for number in segment.new_acks)
+        for segment in self._persistent.all:
+            for number, *counts in segment.new_returns:
+                part.returns[segment.base + number] = counts[0], counts[1]
 
     def delete(self) -> None:
         """Removes the directory with all that is in it; the store takes no more."""
         self._is_closed = self._is_deleted = True
+        if self._part is not None and self._log is not None:
+            self._log.forget(self._part)
         for segment in self._segments():
             segment.is_removed = True
             self._open_files.discard(segment.path)
@@ -407,37 +554,86 @@ class MessageStore:
         file_system = self._open_files.file_system
         try:
             names = file_system.list_directory(self._directory)
+            # Whether an earlier life came to syncing the directories cannot be seen.
+            self._directory_changes = 1
         except FileNotFoundError:
-            return
-        # Whether an earlier life came to syncing the directories cannot be seen.
-        self._directory_changes = 1
+            names = []
         for name in names:
             if _REMOVABLE.fullmatch(name):
                 self._open_files.remove(f"{self._directory}/{name}")
         found = {name for name in names if _NAME.fullmatch(name)}
         end = 0
-        for name in sorted(found):
-            base = name[:20]
+        logged = sorted(self._part.acknowledged) if self._part is not None else []
+        for name in sorted(found, reverse=True):
+            base = int(name[:20])
             if name.endswith(".acks"):
-                if f"{base}.messages" not in found:
+                if f"{name[:20]}.messages" not in found:
                     self._acks_to_remove.append((f"{self._directory}/{name}", 1))
-                    end = max(end, int(base))
+                    end = max(end, base)
                 continue
-            segment = open_segment(self._open_files, self._directory, int(base), f"{base}.acks" in found, self._weigh)
-            self._persistent.all.append(segment)
+            logged, its_logged = logged[: (place := bisect_left(logged, base))], logged[place:]
+            segment = open_segment(self._open_files, self._directory, base, f"{name[:20]}.acks" in found, self._weigh, its_logged)
+            self._persistent.all.insert(0, segment)
             end = max(end, segment.end)
-            if not segment.is_sealed or segment.acks_bytes:
-                # What an earlier life wrote is shown from now on, whether it came to syncing it or not.
-                self._unsynced[segment] = None
+        if self._part is not None:
+            self._take_part(self._part)
+            end = max(end, self._part.end)
+        for segment in list(self._persistent.all):
             if segment.live <= 0:
                 self._remove(self._persistent, segment)
-            elif not segment.is_sealed:
-                self._to_seal.append(segment)
-            else:
-                self._note_if_little_is_left(segment)
-        if found:
+        if self._part is not None:
+            self._write_stragglers(self._part)
+        for segment in self._persistent.all:
+            self._take_segment(segment)
+        self._needs_sync = bool(self._unsynced)
+        if found or end:
             # Segments that a power cut brings back, because their removal was not synced, have no name or position of later ones.
             self.next_position = end + POSITIONS_PER_LIFE
+
+    def _take_segment(self, segment: MessageSegment) -> None:
+        """What becomes of it in this life."""
+        if not segment.is_sealed or segment.acks_bytes:
+            # What an earlier life wrote is shown from now on, whether it came to syncing it or not.
+            self._unsynced[segment] = None
+        if not segment.is_sealed:
+            self._to_seal.append(segment)
+        else:
+            self._note_if_little_is_left(segment)
+
+    def _take_part(self, part: LogPart) -> None:
+        """What the log has: of messages that segments have, too, the segments count."""
+        for segment in self._persistent.all:
+            if segment.new_acks:
+                self._acknowledged.append(segment)
+        for position in list(part.messages):
+            holding = self._persistent.holding(position)
+            if holding is not None and position < holding.end:
+                del part.messages[position]
+                if holding.flags is not None and holding.flags[position - holding.base]:
+                    # The log missed that it is acknowledged, and would bring it back when the segment is gone.
+                    part.new_acknowledged.append(position)
+        returns = part.returns
+        part.returns = {position: counts for position, counts in returns.items() if position in part.messages}
+        for position, counts in returns.items():
+            if position not in part.messages:
+                self._note_returned(position, counts)
+        part.acknowledged = set()
+        if part.new_acknowledged:
+            self._mark_dirty()
+
+    def _write_stragglers(self, part: LogPart) -> None:
+        """A power cut took a segment and left later ones; the log has what was in it: it is written anew, where it was."""
+        last = self._persistent.all[-1].base if self._persistent.all else 0
+        early = {position: message for position, message in part.messages.items() if position < last}
+        for batch in _batches_between(early, self._persistent.all):
+            segment = MessageSegment(self._directory, batch.first, PERSISTENT)
+            self._write_batches(segment, [batch])
+            segment.take(batch)
+            insort(self._persistent.all, segment, key=_base)
+        for position in early:
+            del part.messages[position]
+        for position in [position for position in part.returns if position in early]:
+            self._note_returned(position, part.returns.pop(position))
 
     # How messages are written.
 
@@ -487,6 +683,10 @@ class MessageStore:
         if not self._persistent.all and not self._transient.all:
             file_system.make_directories(self._directory)
         self._directory_changes += 1
+        if self._acks_to_remove and any(path == segment.acks_path for path, _ in self._acks_to_remove):
+            # A power cut took a segment of this name and left its acknowledgements, which the log knows better.
+            self._acks_to_remove = [each for each in self._acks_to_remove if each[0] != segment.acks_path]
+            self._remove_file(segment.acks_path)
         file = self._open_files.get(segment.path, create=True)
         if file.size:
             file.truncate(0)
@@ -520,7 +720,9 @@ class MessageStore:
 
     # How acknowledgements are written, and what becomes of segments.
 
-    def _write_acknowledgements(self) -> None:
+    def _write_acknowledgements(self, are_logged: bool = False) -> None:
+        """Those that the log has may wait."""
+        self._acks_failed = False
         acknowledged, self._acknowledged = self._acknowledged, []
         for segment in acknowledged:
             segments = self._persistent if segment.where == PERSISTENT else self._transient
@@ -531,6 +733,9 @@ class MessageStore:
                     self._remove(segments, segment)
                     continue
                 if segment.where == PERSISTENT:
+                    if are_logged:
+                        self._acknowledged.append(segment)
+                        continue
                     self._write_group(segment)
                 segment.new_acks, segment.new_returns, segment.new_weight = [], [], 0
                 if segment.is_sealed:
@@ -538,6 +743,7 @@ class MessageStore:
             except OSError as error:
                 # They stay to be written by the next flush; a crash before it brings the messages back.
                 self._acknowledged.append(segment)
+                self._acks_failed = True
                 _logger.warning("%s: acknowledgements could not be written: %s", self._directory, error)
 
     def _write_group(self, segment: MessageSegment) -> None:
@@ -729,13 +935,13 @@ class MessageStore:
 
     def _adopt(self, segment: MessageSegment, rewritten: Rewritten | None) -> None:
         file_system = self._open_files.file_system
-        if self._is_deleted:
-            file_system.remove_tree(self._directory)
-            return
         path = segment.path + ".new"
         if rewritten is None or segment.is_removed or self._is_closed:
             with suppress(OSError):
                 file_system.remove(path)
+                if self._is_deleted and not file_system.list_directory(self._directory):
+                    # It came into being again; another store in it would have files.
+                    file_system.remove_tree(self._directory)
             return
         try:
             self._open_files.discard(segment.path)
@@ -771,6 +977,14 @@ def _new_summary(segment: MessageSegment) -> Summary:
     if segment.generation:
         segment.generation += 1
     return segment.summary()
+
+
+def _batches_between(messages: Messages, segments: list[MessageSegment]) -> list[Batch]:
+    """Of messages that stand before, between and behind segments: no batch reaches across one."""
+    batches: list[Batch] = []
+    for _, some in groupby(messages.items(), key=lambda item: bisect_right(segments, item[0], key=_base)):
+        batches += make_batches(some)
+    return batches
 
 
 def _base(segment: MessageSegment) -> int:

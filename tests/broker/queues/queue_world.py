@@ -20,6 +20,7 @@ from message_queues.storage.filesystem import FileSystem, MemoryFileSystem
 from message_queues.storage.group_commit import GroupCommit
 from message_queues.storage.message_store import StoreHome, run_at_once
 from message_queues.storage.open_files import OpenFiles
+from message_queues.storage.shared_log import SharedLog, SharedLogSettings
 
 __all__ = ["CLASSIC", "QUORUM", "Client", "QueueWorld", "bodies", "message", "text"]
 
@@ -119,9 +120,15 @@ class QueueWorld:
     """Whatever a broker gives its queues. `exchanges`: names and the queues bound to them; the default exchange is there anyway."""
 
     def __init__(
-        self, version: str = "4.3", file_system: FileSystem | None = None, residence_bytes: int = 1 << 20, *, syncs: bool = False
+        self,
+        version: str = "4.3",
+        file_system: FileSystem | None = None,
+        residence_bytes: int = 1 << 20,
+        *,
+        syncs: bool = False,
+        log: SharedLogSettings | None = None,
     ) -> None:
-        """`syncs`: nothing is durable before it would survive a power cut."""
+        """`syncs`: nothing is durable before it would survive a power cut. `log`: None is the usual one."""
         self.version = version
         self.file_system = file_system or MemoryFileSystem()
         self.clock = ManualClock()
@@ -129,9 +136,11 @@ class QueueWorld:
         self.identities: dict[str, tuple[QueueIdentity, QueueSettings]] = {}
         self.unused: list[str] = []
         self._residence_bytes = residence_bytes
+        self._log_settings = log or SharedLogSettings()
         self._syncs = syncs
         self._ids = itertools.count(1)
         self._start()
+        self.log.opened()
 
     def _start(self) -> None:
         self._soon: list[Callable[[], None]] = []
@@ -139,12 +148,14 @@ class QueueWorld:
         self.group_commit = GroupCommit(self._soon.append, run_at_once if self._syncs else None)
         self.residence = Residence(self._residence_bytes)
         self.queues: dict[str, Queue] = {}
+        open_files = OpenFiles(self.file_system)
+        self.log = SharedLog(open_files, self.group_commit, DIRECTORY, run_at_once, self._log_settings)
         self.home = QueueHome(
             clock=self.clock,
             timers=self.timers,
             call_soon=self._soon.append,
             group_commit=self.group_commit,
-            backlogs=BacklogHome(StoreHome(OpenFiles(self.file_system), self.group_commit), self.residence),
+            backlogs=BacklogHome(StoreHome(open_files, self.group_commit, log=self.log), self.residence),
             directory=DIRECTORY,
             dead_letters=self,
             version=rabbit_version(self.version),
@@ -201,11 +212,13 @@ class QueueWorld:
         self._start()
         for name in self.identities:
             self._open(name)
+        self.log.opened()
 
     def stop_and_start(self) -> None:
         self.turn()
         for queue in self.queues.values():
             queue.close()
+        self.log.close()
         self.turn()
         self.restart()
 

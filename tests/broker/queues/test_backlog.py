@@ -6,7 +6,6 @@ from message_queues.broker.queues.backlog import PAGED_OUT, Backlog, stored_leve
 from message_queues.broker.queues.message import Entry
 from message_queues.errors import DamagedFile
 from message_queues.storage.filesystem import CrashedError
-from message_queues.storage.open_files import OpenFiles
 from tests.broker.queues.backlogs import DIRECTORY, Room, bodies, drained, published
 from tests.storage.messages import memory
 
@@ -238,13 +237,12 @@ def test_closing_keeps_what_is_durable() -> None:
 
 def test_the_levels_of_a_queue_are_found_by_their_directories() -> None:
     file_system = memory()
-    open_files = OpenFiles(file_system)
-    assert stored_levels(open_files, "/data/queues/q") == []
     room = Room(file_system)
+    assert stored_levels(room.home.stores, "/data/queues/q") == []
     for level in (3, 11):
         room.backlog(f"/data/queues/q/{level}").push(published(level), 0)
     room.commit()
-    assert stored_levels(open_files, "/data/queues/q") == [3, 11]
+    assert stored_levels(room.home.stores, "/data/queues/q") == [3, 11]
 
 
 # Trouble.

@@ -88,12 +88,12 @@ def test_a_snapshot_holds_the_whole_topology(world: BrokerWorld) -> None:
 
 def test_files_of_a_deleted_queue_go(world: BrokerWorld) -> None:
     queue = world.host.declare_queue(QueueSpec("gone"), None)
-    for _ in range(3):
+    for _ in range(30):
         world.publish("", "gone", properties=PERSISTENT)
     world.turn()
     place = world.directory / "queues" / queue.queue_id.hex()
     assert place.exists()
-    assert world.host.delete_queue("gone") == 3
+    assert world.host.delete_queue("gone") == 30
     world.turn()
     assert not place.exists()
     assert world.host.delete_queue("gone") == 0

@@ -24,7 +24,6 @@ from message_queues.broker.queues.stored_message import body_bytes, read_message
 from message_queues.errors import CorruptMessage, DamagedFile
 from message_queues.records.properties import EMPTY_PROPERTIES, read_attributes
 from message_queues.storage.message_store import PERSISTENT, TRANSIENT, MessageStore, StoredMessage, StoreHome
-from message_queues.storage.open_files import OpenFiles
 
 ENTRY_BYTES: Final = 450
 """What an entry and its message take in memory besides properties and body."""
@@ -144,7 +143,7 @@ class Backlog:
         self.ready_count = 0
         self.ready_bytes = 0
         """Of the bodies."""
-        if home.stores.open_files.file_system.exists(directory):
+        if home.stores.exists(directory):
             store = self._open_store()
             self._next_position = self._inherited_before = store.next_position
             self._paged_from = 0
@@ -442,10 +441,6 @@ class Backlog:
         self._resident_bytes -= cost
 
 
-def stored_levels(open_files: OpenFiles, directory: str) -> list[int]:
+def stored_levels(stores: StoreHome, directory: str) -> list[int]:
     """The levels that have a directory of their own, by number, below that of their queue."""
-    try:
-        names = open_files.file_system.list_directory(directory)
-    except FileNotFoundError:
-        return []
-    return sorted(int(name) for name in names if name.isdecimal())
+    return sorted(int(name) for name in stores.names_in(directory) if name.isdecimal())

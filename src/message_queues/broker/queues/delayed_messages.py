@@ -76,7 +76,7 @@ class DelayedMessages:
         """The exchanges of messages that wait for the group commit, by position."""
         self._next_position = 0
         self._store: MessageStore | None = None
-        if home.open_files.file_system.exists(directory):
+        if home.exists(directory):
             self._load()
 
     def recipient(self, exchange_name: str) -> "DelayingExchange":

@@ -60,7 +60,7 @@ class PriorityLevels:
         self._ordered: list[Backlog] = []
         """The highest first."""
         self._turn = 0
-        found = stored_levels(home.backlogs.stores.open_files, home.directory)
+        found = stored_levels(home.backlogs.stores, home.directory)
         for number in found if found or scheme.highest else (0,):
             self[number]
         self.only = self._ordered[0] if not scheme.highest and list(self._by_number) == [0] else None
