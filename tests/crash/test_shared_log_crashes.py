@@ -205,7 +205,7 @@ def _check(file_system: MemoryFileSystem, promises: Promises, is_killed: bool, s
         for stored in all_stored(owner.store):
             number = number_of(content_of(stored))
             if number in promised_counts:
-                assert stored[5] in promises.counts[number]
+                assert stored[5] in promises.counts[number], (number, owner.directory)
                 assert stored[5] >= promised_counts[number]
     assert len(found) == len(set(found))
     assert kept - promises.unwanted <= set(found)

@@ -147,7 +147,8 @@ def _take_acknowledgements(segment: MessageSegment, open_files: OpenFiles, weigh
                     new += 1
                     if weights is not None:
                         segment.live_weight -= weights[segment.base + number]
-            elif weights is None:
+            elif weights is None and group.generation >= segment.generation:
+                # Of an earlier one it is about a message that was lost with the power, before the summary was written.
                 raise DamagedFile(segment.acks_path, 0, f"message {segment.base + number} is acknowledged, the last is {segment.end - 1}")
         if weights is not None:
             # The acknowledged ones that are not there were lost with the power: both were not synced.

@@ -155,6 +155,7 @@ class MessageStore:
         "_open_files",
         "_part",
         "_persistent",
+        "_removed_once_logged",
         "_sync_failure",
         "_taken_back",
         "_to_rewrite",
@@ -183,6 +184,8 @@ class MessageStore:
         self._transient = _Segments(TRANSIENT)
         self._acknowledged: list[MessageSegment] = []
         """Segments with acknowledgements or returns that are not in their files."""
+        self._removed_once_logged: list[MessageSegment] = []
+        """Segments without messages that go once the log says so: it may have copies."""
         self._acks_failed = False
         """Some of them were to be in their files, and the log does not have them."""
         self._unsynced: dict[MessageSegment, None] = {}
@@ -414,7 +417,8 @@ class MessageStore:
             return False
         if self._acknowledged:
             self._write_acknowledgements()
-        return not self._acknowledged
+        self._remove_logged()
+        return not self._acknowledged and not self._removed_once_logged
 
     def _write_messages(self, segments: _Segments, pending: Messages) -> None:
         """With those that only the log has, which stay there on failure: OSError."""
@@ -460,6 +464,7 @@ class MessageStore:
 
     def committed(self) -> None:
         """Readers were shown everything before; only now the acknowledgements of removed segments may go."""
+        self._remove_logged()
         if self._acks_to_remove:
             self._remove_acks()
 
@@ -578,9 +583,12 @@ class MessageStore:
         if self._part is not None:
             self._take_part(self._part)
             end = max(end, self._part.end)
-        for segment in list(self._persistent.all):
-            if segment.live <= 0:
+        for segment in [segment for segment in self._persistent.all if segment.live <= 0]:
+            if segment.end == segment.base:
+                # All of it was lost with the power; what the log has of it may get its place.
                 self._remove(self._persistent, segment)
+            else:
+                self._remove_emptied(self._persistent, segment)
         if self._part is not None:
             self._write_stragglers(self._part)
         for segment in self._persistent.all:
@@ -710,7 +718,7 @@ class MessageStore:
         if earlier is None:
             return
         if not earlier.live:
-            self._remove(segments, earlier)
+            self._remove_emptied(segments, earlier)
         elif segments.where == TRANSIENT:
             # It is never opened again: no summary is needed.
             earlier.is_sealed = True
@@ -729,8 +737,8 @@ class MessageStore:
             try:
                 if segment.is_removed:
                     continue
-                if not segment.live and segment is not segments.active:
-                    self._remove(segments, segment)
+                is_empty = not segment.live and segment is not segments.active
+                if is_empty and self._remove_emptied(segments, segment):
                     continue
                 if segment.where == PERSISTENT:
                     if are_logged:
@@ -773,6 +781,23 @@ class MessageStore:
     def _note_if_little_is_left(self, segment: MessageSegment) -> None:
         if segment.live * _LEFT_TO_REWRITE <= segment.count and segment.size >= self._home.settings.least_rewritten_bytes:
             self._to_rewrite.setdefault(segment, segment.live)
+
+    def _remove_emptied(self, segments: _Segments, segment: MessageSegment) -> bool:
+        """Removes a segment without live messages, but not before the log can no longer bring them back; whether it is gone."""
+        if segments.where == PERSISTENT and self._part is not None and self._log is not None and self._log.is_living(self._part):
+            if segment not in self._removed_once_logged:
+                self._removed_once_logged.append(segment)
+                self._mark_dirty()
+            return False
+        self._remove(segments, segment)
+        return True
+
+    def _remove_logged(self) -> None:
+        if self._removed_once_logged and self._part is not None and not self._part.new_acknowledged:
+            removed, self._removed_once_logged = self._removed_once_logged, []
+            for segment in removed:
+                if not segment.is_removed:
+                    self._remove(self._persistent, segment)
 
     def _remove(self, segments: _Segments, segment: MessageSegment) -> None:
         """Removes the files of a segment without live messages, the messages first."""

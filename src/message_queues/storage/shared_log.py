@@ -412,10 +412,9 @@ class SharedLog:
                 _logger.warning("files of the log that no longer count stay: %s", failures[0])
                 return
             for number in [number for number in self._numbers if number < until]:
-                self._open_files.discard(self._path(number))
                 # What cannot be removed now is removed after the next roll.
                 with suppress(OSError):
-                    self._open_files.file_system.remove(self._path(number))
+                    self._open_files.remove(self._path(number))
                     self._numbers.remove(number)
 
         self._run_in_background(sync, synced)
