@@ -167,9 +167,9 @@ class World:
         self.unwanted |= numbers
         self.promises.unwanted |= numbers
         self.pending -= numbers
-        owner.store.delete()
         if not self.promises.reuses_directories:
             self.promises.directories[name] = f"{name}-{len(self.promises.content)}"
+        owner.store.delete()
         self.owners[name] = Owner(self, name)
         assert self.owners[name].live == {}
 

@@ -539,15 +539,17 @@ class MessageStore:
         self._is_closed = self._is_deleted = True
         if self._part is not None and self._log is not None:
             self._log.forget(self._part)
-        for segment in self._segments():
-            segment.is_removed = True
-            self._open_files.discard(segment.path)
-            if segment.where == PERSISTENT:
-                self._open_files.discard(segment.acks_path)
-        self._unsynced = {}
-        for path, _ in self._acks_to_remove:
-            self._open_files.discard(path)
         try:
+            for segment in self._segments():
+                segment.is_removed = True
+                # Before its acknowledgements: a crash in between brings none of them back.
+                with suppress(FileNotFoundError):
+                    self._open_files.remove(segment.path)
+                if segment.where == PERSISTENT:
+                    self._open_files.discard(segment.acks_path)
+            self._unsynced = {}
+            for path, _ in self._acks_to_remove:
+                self._open_files.discard(path)
             self._open_files.file_system.remove_tree(self._directory)
         except OSError as error:
             if not self._is_working:
@@ -794,10 +796,15 @@ class MessageStore:
 
     def _remove_logged(self) -> None:
         if self._removed_once_logged and self._part is not None and not self._part.new_acknowledged:
-            removed, self._removed_once_logged = self._removed_once_logged, []
-            for segment in removed:
-                if not segment.is_removed:
-                    self._remove(self._persistent, segment)
+            emptied, self._removed_once_logged = self._removed_once_logged, []
+            for segment in emptied:
+                try:
+                    if not segment.is_removed:
+                        self._remove(self._persistent, segment)
+                except OSError as error:
+                    _logger.warning("%s could not be removed: %s", segment.path, error)
+                    if not segment.is_removed:
+                        self._removed_once_logged.append(segment)
 
     def _remove(self, segments: _Segments, segment: MessageSegment) -> None:
         """Removes the files of a segment without live messages, the messages first."""
