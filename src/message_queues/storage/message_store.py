@@ -299,11 +299,13 @@ class MessageStore:
                 for position in [position for position in segments.pending if position >= first]:
                     del segments.pending[position]
                     count += 1
-                while segments.all and segments.all[-1].base >= first:
-                    count += segments.all[-1].live
-                    self._remove(segments, segments.all[-1])
-                if segments.all and segments.all[-1].end > first:
-                    count += self._acknowledge_from(segments, segments.all[-1], first)
+                place = bisect_left(segments.all, first, key=_base)
+                for segment in segments.all[place:]:
+                    count += segment.live
+                    if segment not in self._removed_once_logged:
+                        self._remove(segments, segment)
+                if place and segments.all[place - 1].end > first:
+                    count += self._acknowledge_from(segments, segments.all[place - 1], first)
         except OSError as error:
             raise StorageError(f"{self._directory} could not be purged: {error}") from error
         self._mark_dirty()
@@ -474,15 +476,21 @@ class MessageStore:
             raise StorageError(f"{self._directory} could not be synced before: {self._sync_failure}")
         try:
             for segment, size, acks_bytes in unsynced:
-                if segment.where == TRANSIENT or segment.is_removed:
+                if segment.where == TRANSIENT:
                     continue
-                with suppress(FileNotFoundError):
+                if segment.is_removed:
+                    # What was acknowledged of it is durable once its removal is.
+                    directory_changes = self._directory_changes
+                    continue
+                try:
                     if size > segment.synced_bytes:
                         sync_file(file_system, segment.path)
                         segment.synced_bytes = size
                     if acks_bytes > segment.acks_synced_bytes:
                         sync_file(file_system, segment.acks_path)
                         segment.acks_synced_bytes = acks_bytes
+                except FileNotFoundError:
+                    directory_changes = self._directory_changes
             self._sync_directory(directory_changes)
         except OSError as error:
             if self._is_deleted:
