@@ -229,7 +229,6 @@ def _settle(world: World, is_killed: bool) -> None:
     }
     promises.counts_written = {number: noted[-1] for number, noted in promises.counts.items() if number in found}
     if not is_killed:
-        promises.gone_for_good = set(promises.unwanted)
         promises.counts_synced = dict(promises.counts_written)
 
 

@@ -1,5 +1,6 @@
 import errno
 import random
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -265,3 +266,18 @@ def test_atomic_replacement_survives_a_crash_at_every_operation() -> None:
                 finished = False
             file_system.crash(seed)
             assert file_system.read("/d/a") in ([b"new"] if finished else [b"old", b"new"])
+
+
+def test_everything_below_a_directory_is_synced_together(tmp_path: Path) -> None:
+    file_system = _with_file()
+    file_system.make_directories("/d/e")
+    file_system.open("/d/a").append([b" and more"])
+    file_system.open("/d/e/b", create=True).append([b"new"])
+    assert file_system.sync_all("/d")
+    file_system.crash()
+    assert (file_system.read("/d/a"), file_system.read("/d/e/b")) == (b"synced and more", b"new")
+    file_system.remove("/d/e/b")
+    assert file_system.sync_all("/d")
+    file_system.crash()
+    assert file_system.list_directory("/d/e") == []
+    assert DiskFileSystem().sync_all(str(tmp_path)) == (sys.platform == "linux")

@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from functools import partial
 
+from message_queues.errors import StorageError
 from message_queues.storage.group_commit import Failures, GroupCommit
 from tests.storage.hand_driven_loop import File, HandDrivenLoop
 
@@ -118,3 +120,67 @@ def test_with_sync_a_file_that_has_more_to_write_when_it_flushes_waits_for_the_n
     assert heard == ["first"]
     loop.finish_background()
     assert heard == ["first", "second"]
+
+
+class Shared:
+    """Writes for two files at once."""
+
+    def __init__(self, *writers: File) -> None:
+        self.writers = writers
+        self.failure: StorageError | None = None
+        self.sync_failure: StorageError | None = None
+        self.flushes_before: list[int] = []
+
+    def flush(self) -> Failures:
+        self.flushes_before = [writer.flushes for writer in self.writers]
+        return dict.fromkeys(self.writers, self.failure) if self.failure is not None else {}
+
+    def begin_sync(self) -> tuple[tuple[File, ...], Callable[[], None]]:
+        def sync() -> None:
+            if self.sync_failure is not None:
+                raise self.sync_failure
+
+        return self.writers, sync
+
+
+def test_a_shared_file_is_flushed_after_its_writers_and_its_failure_is_theirs() -> None:
+    loop, heard = HandDrivenLoop(), list[Failures]()
+    one, two = File(), File()
+    shared = Shared(one, two)
+    commit = GroupCommit(loop.call_soon)
+    commit.share(shared)
+    for failure in (None, StorageError("no space left")):
+        shared.failure = failure
+        commit.add(one)
+        commit.add(two)
+        commit.when_durable(heard.append)
+        loop.turn()
+    assert shared.flushes_before == [2, 2]
+    assert heard == [{}, dict.fromkeys((one, two), shared.failure)]
+    assert (one.commits, two.commits) == (1, 1)
+
+
+def test_a_shared_file_that_cannot_be_synced_fails_its_writers() -> None:
+    loop, heard = HandDrivenLoop(), list[Failures]()
+    one, two, other = File(), File(), File()
+    shared = Shared(one, two)
+    shared.sync_failure = StorageError("the disk is gone")
+    commit = GroupCommit(loop.call_soon, loop.run_in_background)
+    commit.share(shared)
+    for file in (one, two, other):
+        commit.add(file)
+    commit.when_durable(heard.append)
+    loop.turn()
+    loop.finish_background()
+    assert heard == [dict.fromkeys((one, two), shared.sync_failure)]
+    assert (one.commits, other.commits) == (0, 1)
+
+
+def test_a_commit_can_be_asked_for_by_whoever_has_nothing_to_flush() -> None:
+    loop = HandDrivenLoop()
+    shared = Shared(File())
+    commit = GroupCommit(loop.call_soon)
+    commit.share(shared)
+    commit.request()
+    loop.turn()
+    assert shared.flushes_before == [0]

@@ -76,3 +76,23 @@ def test_what_is_not_valid_below_a_synced_place_is_damage() -> None:
     content = bytearray(first + second + _batch(10, synced_bytes=len(first)))
     content[len(first) + 30] ^= 1
     assert open_segment(_files(bytes(content)), "/q", 5, False, weigh).end == 7
+
+
+def test_a_segment_that_the_log_has_acknowledgements_of_is_read_through_whatever_its_summary_says() -> None:
+    files = _files(_batch(5, 6, 9) + write_summary(Summary(2, 3, 30, 5, 10)), write_group(Group(2, 0, 10, [0], [])))
+    # 5 is acknowledged already, 7 and 8 never came into the file, 12 is another's.
+    segment = open_segment(files, "/q", 5, True, weigh, [5, 6, 7, 8, 12])
+    assert (segment.count, segment.live, segment.live_weight, segment.is_sealed) == (3, 1, 10, True)
+    assert (segment.new_acks, segment.new_weight) == ([1], 10)
+
+
+def test_groups_of_a_life_that_did_not_finish_a_summary_are_not_counted_twice() -> None:
+    content = _batch(5, 6, 9) + write_summary(Summary(0, 3, 30, 5, 10))
+    segment = open_segment(_files(content, write_group(Group(1, 0, 10, [1], []))), "/q", 5, True, weigh)
+    assert (segment.live, segment.generation) == (2, 1)
+
+
+def test_acknowledgements_of_messages_that_were_lost_before_the_summary_was_written_are_no_damage() -> None:
+    content = _batch(5, 6) + write_summary(Summary(1, 2, 20, 5, 7))
+    segment = open_segment(_files(content, write_group(Group(0, 0, 50, [100], []))), "/q", 5, True, weigh)
+    assert (segment.live, segment.live_weight) == (2, 20)

@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -225,6 +226,51 @@ def test_messages_that_are_acknowledged_while_their_segment_is_written_anew_stay
     again = _again(file_system)
     assert contents(again) == left
     assert (again.count, again.weight) == (4, sum(map(len, left.values())))
+
+
+def test_a_store_in_the_directory_of_a_deleted_one_is_let_alone_by_what_that_had_begun() -> None:
+    file_system = memory()
+    waiting: list[tuple[Callable[[], None], Callable[[], None]]] = []
+    store_home = replace(home(file_system), run_in_background=lambda work, done: waiting.append((work, done)))
+    store = MessageStore(store_home, DIRECTORY, weigh)
+    fill(store, 40)
+    acknowledge(store, *(position for position in range(40) if position % 7))
+    while not waiting or ".new" not in str(_names(file_system)):
+        for work, done in waiting:
+            work()
+            if ".new" not in str(_names(file_system)):
+                done()
+        commit(store)
+    store.delete()
+    again = MessageStore(store_home, DIRECTORY, weigh)
+    fill(again, 3)
+    waiting[-1][1]()
+    assert list(contents(again)) == [0, 1, 2]
+    assert _names(file_system, ".new") == []
+
+
+def test_acknowledgements_of_a_segment_that_is_removed_before_it_is_synced_are_durable_with_its_removal() -> None:
+    file_system = memory()
+    store = open_store(file_system)
+    fill(store, 20)
+    commit(store, syncing=True)
+    acknowledge(store, 0, 1)
+    store.flush()
+    begun = store.begin_sync()
+    assert begun is not None
+    store.purge(0)
+    begun()
+    file_system.crash()
+    assert not {0, 1} & set(contents(open_store(file_system)))
+
+
+def test_a_wide_gap_between_positions_costs_nothing() -> None:
+    file_system = memory()
+    store = open_store(file_system)
+    for position in (3, 1 << 40, 1 << 50):
+        add(store, position)
+    commit(store)
+    assert list(contents(store)) == list(contents(_again(file_system))) == [3, 1 << 40, 1 << 50]
 
 
 # Transient messages.

@@ -14,6 +14,9 @@ anew with what is left, and takes the place of the old one in one step.
 none of them, says which through `taken_back`, and raises StorageError; acknowledgements that cannot be written wait for the next one.
 Positions are the owner's: ascending, with gaps, never used again. Messages of either kind have segments of their own and are read in
 one order. Sealing and writing anew happen on another thread; everything else belongs to one.
+
+With a shared log (shared_log.py) a flush that has little hands it to the log instead, and keeps the messages in memory until they are
+written out: `LogPart`. What a segment has outweighs what the log says of the same message.
 """
 
 import logging
@@ -417,6 +420,10 @@ class MessageStore:
         except OSError as error:
             _logger.warning("%s: what the log has of it could not be written: %s", self._directory, error)
             return False
+        if self._acks_failed:
+            # The log does not have them: they are durable once this store is synced.
+            self._needs_sync = True
+            self._mark_dirty()
         if self._acknowledged:
             self._write_acknowledgements()
         self._remove_logged()
@@ -817,6 +824,9 @@ class MessageStore:
     def _remove(self, segments: _Segments, segment: MessageSegment) -> None:
         """Removes the files of a segment without live messages, the messages first."""
         self._directory_changes += 1
+        if segment.where == PERSISTENT and not segment.acks_bytes:
+            # Its name stays taken until the removal is durable.
+            self._open_files.get(segment.acks_path, create=True)
         with suppress(FileNotFoundError):
             self._open_files.remove(segment.path)
         segment.is_removed = True
@@ -826,9 +836,6 @@ class MessageStore:
         if segments.active is segment:
             segments.active = None
         if segment.where == PERSISTENT:
-            if not segment.acks_bytes:
-                # Its name stays taken until the removal is durable.
-                self._open_files.get(segment.acks_path, create=True)
             self._acks_to_remove.append((segment.acks_path, self._directory_changes))
             self._mark_dirty()
 
