@@ -420,12 +420,13 @@ class MessageStore:
         except OSError as error:
             _logger.warning("%s: what the log has of it could not be written: %s", self._directory, error)
             return False
-        if self._acks_failed:
+        had_failed = self._acks_failed
+        if self._acknowledged:
+            self._write_acknowledgements()
+        if had_failed and not self._acks_failed:
             # The log does not have them: they are durable once this store is synced.
             self._needs_sync = True
             self._mark_dirty()
-        if self._acknowledged:
-            self._write_acknowledgements()
         self._remove_logged()
         return not self._acknowledged and not self._removed_once_logged
 
