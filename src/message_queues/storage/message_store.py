@@ -598,15 +598,14 @@ class MessageStore:
             segment = open_segment(self._open_files, self._directory, base, f"{name[:20]}.acks" in found, self._weigh, its_logged)
             self._persistent.all.insert(0, segment)
             end = max(end, segment.end)
+        for segment in [segment for segment in self._persistent.all if segment.end == segment.base]:
+            # All of it was lost with the power; what the log has of it may have, or get, its place.
+            self._remove(self._persistent, segment)
         if self._part is not None:
             self._take_part(self._part)
             end = max(end, self._part.end)
         for segment in [segment for segment in self._persistent.all if segment.live <= 0]:
-            if segment.end == segment.base:
-                # All of it was lost with the power; what the log has of it may get its place.
-                self._remove(self._persistent, segment)
-            else:
-                self._remove_emptied(self._persistent, segment)
+            self._remove_emptied(self._persistent, segment)
         if self._part is not None:
             self._write_stragglers(self._part)
         for segment in self._persistent.all:
