@@ -295,8 +295,9 @@ class SharedLog:
             self._remove_old()
 
     def _take_back(self, handed: list[LogPart], failure: StorageError, failures: dict[Flushable, StorageError]) -> None:
-        """Acknowledgements wait for the next commit; a crash before it brings the messages back."""
-        _logger.warning("%s", failure)
+        """Acknowledgements wait for the next flush of their store; a crash before it brings the messages back."""
+        if any(part.has_news for part in handed):
+            _logger.warning("acknowledgements wait: %s", failure)
         for part in handed:
             lost, part.handed = part.handed, {}
             if lost and part.owner is not None:
