@@ -20,7 +20,7 @@ class HttpConnection(HttpToolsProtocol):
 
 
 class GatheringTransport:
-    """The head of an answer waits for its body, and goes to the transport together with it; at the latest when the turn ends."""
+    """What is written to it in one turn of the event loop goes to the transport together."""
 
     __slots__ = ("_call_soon", "_pieces", "_transport")
 
@@ -30,12 +30,9 @@ class GatheringTransport:
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        if self._pieces:
-            self._pieces.append(data)
-            self._flush()
-        else:
+        if not self._pieces:
             self._call_soon(self._flush)
-            self._pieces.append(data)
+        self._pieces.append(data)
 
     def close(self) -> None:
         self._flush()
